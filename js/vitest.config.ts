@@ -1,0 +1,21 @@
+import { readFileSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [
+    {
+      // The bundler hands style sheets over as text (build.mjs); tests must see the same.
+      name: "css-as-text",
+      enforce: "pre",
+      load(id) {
+        return id.endsWith(".css") ? `export default ${JSON.stringify(readFileSync(id, "utf8"))}` : undefined;
+      },
+    },
+  ],
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  test: {
+    // Pure modules need no page; a test that wants one says `// @vitest-environment happy-dom` in its first line.
+    environment: "node",
+    include: ["test/**/*.test.{ts,tsx}"],
+  },
+});
