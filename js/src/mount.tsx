@@ -1,0 +1,51 @@
+/** Puts one view into an element and takes it out again. Knows no host: it gets plain callbacks. */
+
+import { effect, Signal } from "@preact/signals";
+import { render } from "preact";
+import type { Data } from "./data";
+import type { Store } from "./store";
+import styles from "./styles.css";
+import { watchTheme } from "./theme";
+import { View } from "./view";
+import { App } from "./views/app";
+
+/** Every listener and observer ends with `signal`. */
+export function mount(element: HTMLElement, store: Store, data: Data, signal: AbortSignal): void {
+  const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
+  // A sheet made by script is not inline style: a strict content security policy lets it pass.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(styles);
+  shadow.adoptedStyleSheets = [sheet];
+  const root = document.createElement("div");
+  root.className = "attnwidget";
+  shadow.replaceChildren(root);
+
+  const hostDark = new Signal(false);
+  const unfollow = effect(() => {
+    const { value: theme } = store.synced.theme;
+    const dark = theme === "auto" ? hostDark.value : theme === "dark";
+    root.dataset.theme = dark ? "dark" : "light";
+    store.dark.value = dark;
+  });
+  const lookAgain = watchTheme(element, signal, (dark) => {
+    hostDark.value = dark;
+  });
+
+  const sizes = new ResizeObserver(([entry]) => {
+    // A hidden tab or cell measures 0: keep the last picture.
+    const width = Math.floor(entry?.contentRect.width ?? 0);
+    if (width <= 0) return;
+    lookAgain();
+    store.width.value = width;
+  });
+  sizes.observe(root);
+  store.width.value = Math.floor(root.getBoundingClientRect().width);
+
+  render(<App view={new View(store, data, root)} />, root);
+  signal.addEventListener("abort", () => {
+    unfollow();
+    sizes.disconnect();
+    render(null, root);
+    shadow.replaceChildren();
+  });
+}

@@ -1,0 +1,156 @@
+/** The whole page of one view. */
+
+import { Heads } from "../controls/heads";
+import { Segmented } from "../controls/segmented";
+import { Stepper } from "../controls/stepper";
+import type { StringKey } from "../strings";
+import { HIGHLIGHTS, MODES } from "../types";
+import type { View } from "../view";
+import { Ledger } from "./ledger";
+import { Lines } from "./lines";
+import { Matrix } from "./matrix";
+import { Side } from "./side";
+
+/** Below this width the side panel goes under the picture. */
+const WIDE = 820;
+const SIDE = 330;
+const PADDING = 28;
+
+function Toolbar({ view }: { view: View }) {
+  const { store } = view;
+  const { synced } = store;
+  const t = store.t.value;
+  const stacks = synced.stacks.value;
+  const stackName = (name: string) => {
+    const key = `stack.${name}`;
+    return key in { "stack.encoder": 1, "stack.decoder": 1, "stack.cross": 1, "stack.vision": 1 }
+      ? t(key as StringKey)
+      : name;
+  };
+  return (
+    <div class="toolbar">
+      <Segmented
+        label={t("mode")}
+        value={synced.mode.value}
+        options={MODES.map((mode) => ({ value: mode, text: t(`mode.${mode}`) }))}
+        onChange={(mode) => store.change({ mode })}
+      />
+      {stacks.length > 1 && (
+        <Segmented
+          label={t("stack")}
+          value={store.stack.value?.name ?? ""}
+          options={stacks.map(({ name }) => ({ value: name, text: stackName(name) }))}
+          onChange={(name) => store.goToStack(name)}
+        />
+      )}
+      <Stepper
+        label={t("layer")}
+        previous={t("layer.previous")}
+        next={t("layer.next")}
+        value={synced.layer.value}
+        count={store.stack.value?.layers.length ?? 0}
+        onChange={(layer) => store.goToLayer(layer)}
+      />
+      <Segmented
+        label={t("highlight")}
+        value={synced.highlight.value}
+        options={HIGHLIGHTS.map((highlight) => ({ value: highlight, text: t(`highlight.${highlight}`) }))}
+        onChange={(highlight) => store.change({ highlight })}
+      />
+    </div>
+  );
+}
+
+/** What the page cannot show, and what would bring it. */
+function Absence({ view }: { view: View }) {
+  const { store, data, signals } = view;
+  const t = store.t.value;
+  const heads = signals.heads.value;
+  const problem = data.error.value;
+  let text = problem;
+  if (!problem && "note" in heads) text = t("noweights", { layer: heads.layer, note: heads.note });
+  if (!problem && "state" in heads) {
+    const { layer, state } = heads;
+    if (state.status === "failed") text = state.error;
+    else if (state.status === "missing") text = t("nokernel", { layer });
+    else if (state.status === "asked") text = t("waiting", { layer });
+    else text = t("loading", { layer });
+  }
+  return text ? (
+    <p class="absence" role="status">
+      {text}
+    </p>
+  ) : null;
+}
+
+function Footer({ view }: { view: View }) {
+  const { store } = view;
+  const { synced } = store;
+  const t = store.t.value;
+  const stack = store.stack.value;
+  const [queries, keys] = [store.queries.value.length, store.keys.value.length];
+  const counts = [...new Set(stack?.layers.map((layer) => layer.heads).filter((heads) => heads > 0))].sort(
+    (a, b) => a - b,
+  );
+  const heads = counts.length > 1 ? `${counts[0]}–${counts.at(-1)}` : String(counts[0] ?? 0);
+  const values = { layers: stack?.layers.length ?? 0, heads, tokens: queries, queries, keys };
+  return (
+    <footer class="footer">
+      <span class="footer-title">
+        <bdi>{synced.title.value}</bdi>
+      </span>
+      <span>{t(stack && stack.queries !== stack.keys ? "shape.cross" : "shape.tokens", values)}</span>
+      {synced.notes.value.map((note) => (
+        <span key={note} class="note">
+          {note}
+        </span>
+      ))}
+      <span class="hint">{t(synced.mode.value === "lines" ? "hint.lines" : "hint.matrix")}</span>
+    </footer>
+  );
+}
+
+export function App({ view }: { view: View }) {
+  const { store, signals } = view;
+  const { synced } = store;
+  const width = store.width.value;
+  const wide = width >= WIDE;
+  const pictureWidth = (wide ? width - SIDE : width) - PADDING;
+  const picture = signals.picture.value;
+  const shown = "heads" in signals.heads.value;
+  const t = store.t.value;
+  return (
+    <section
+      class="card"
+      lang={synced.lang.value}
+      aria-label={`${t("mapping")}: ${synced.title.value}`}
+      data-wide={wide ? "" : undefined}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") store.clear();
+      }}
+    >
+      <Toolbar view={view} />
+      <Heads view={view} />
+      {store.message.value && (
+        <p class="message" role="alert">
+          {store.message.value}
+        </p>
+      )}
+      {synced.status.value && (
+        <p class="message" role="status">
+          {synced.status.value === "released" ? t("released") : synced.status.value}
+        </p>
+      )}
+      <div class="main">
+        <div class="picture" aria-busy={!shown}>
+          <Absence view={view} />
+          {width > 0 && synced.mode.value === "lines" && <Lines view={view} width={pictureWidth} />}
+          {width > 0 && synced.mode.value === "matrix" && <Matrix view={view} width={pictureWidth} />}
+        </div>
+        <Side view={view} />
+      </div>
+      <Ledger view={view} accounts={picture?.ledger} />
+      <Footer view={view} />
+    </section>
+  );
+}

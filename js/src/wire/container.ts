@@ -1,0 +1,153 @@
+/**
+ * The container: magic, version, a JSON header and blocks, each compressed on its own so that a page inflates only the
+ * layer it shows. The layout is written down once, in attnwidget/wire/__init__.py; the writer is Python only.
+ */
+
+/** Malformed or truncated bytes; the message is plain enough for a status line. */
+export class WireError extends Error {
+  override name = "WireError";
+}
+
+export type Dtype = "u1" | "u2" | "u4" | "f4";
+
+/** What the header says of one block. */
+export interface BlockInfo {
+  /** From the start of the container, a multiple of 8. */
+  offset: number;
+  /** Bytes as stored. */
+  length: number;
+  /** Bytes after inflation. */
+  size: number;
+  codec: "raw" | "deflate";
+  dtype: Dtype;
+  shape: number[];
+  /** Numbers are stored as byte planes: all first bytes, then all second bytes, … */
+  shuffle?: boolean;
+  /** Stored integers divided by 2^bits are the values. */
+  bits?: number;
+  form?: "dense" | "top";
+  /** Dense weights: cells above the byte range. */
+  large?: number;
+  /** Dense weights: cells of each class. */
+  classes?: number[];
+  /** Top weights: keys in a full row. */
+  keys?: number;
+}
+
+const MAGIC = [0x41, 0x54, 0x54, 0x4e];
+const VERSION = 1;
+export const ITEM_SIZE: Readonly<Record<Dtype, number>> = { u1: 1, u2: 2, u4: 4, f4: 4 };
+
+function isCount(x: unknown): x is number {
+  return typeof x === "number" && Number.isSafeInteger(x) && x >= 0;
+}
+
+function checkBlock(name: string, entry: unknown, total: number): BlockInfo {
+  const bad = (why: string) => new WireError(`block ${JSON.stringify(name)} of the attention data ${why}`);
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) throw bad("is not described by an object");
+  const { offset, length, size, codec, dtype, shape, shuffle, bits, large, classes, keys } = entry as Record<
+    string,
+    unknown
+  >;
+  if (!isCount(offset) || offset % 8 !== 0) throw bad("has an offset that is not a multiple of 8");
+  if (!isCount(length) || !isCount(size)) throw bad("has no valid length and size");
+  if (offset + length > total) throw bad(`ends at byte ${offset + length}, but only ${total} bytes came`);
+  if (codec !== "raw" && codec !== "deflate") throw bad(`has the unknown codec ${JSON.stringify(codec)}`);
+  if (codec === "raw" && length !== size) throw bad("is raw, yet its length is not its size");
+  if (typeof dtype !== "string" || !Object.hasOwn(ITEM_SIZE, dtype)) {
+    throw bad(`has the unknown dtype ${JSON.stringify(dtype)}`);
+  }
+  if (!Array.isArray(shape) || !shape.every(isCount)) throw bad("has no valid shape");
+  if (shuffle !== undefined && typeof shuffle !== "boolean") throw bad("has a shuffle that is not true or false");
+  if (![bits, large, keys].every((x) => x === undefined || isCount(x))) {
+    throw bad("has a bits, large or keys that is no count");
+  }
+  if (classes !== undefined && !(Array.isArray(classes) && classes.every(isCount))) throw bad("has invalid classes");
+  return entry as BlockInfo;
+}
+
+/** Inflate a zlib stream into exactly `size` bytes. A stream that would give more is cut off, not followed. */
+async function inflate(data: Uint8Array, size: number): Promise<Uint8Array> {
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  // Failures of the writing half show in the reading half, where they are caught; here they must not go unhandled.
+  writer.write(data as Uint8Array<ArrayBuffer>).catch(() => undefined);
+  writer.close().catch(() => undefined);
+  const reader = stream.readable.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  const out = new Uint8Array(size);
+  let filled = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (filled + value.length > size) {
+      reader.cancel().catch(() => undefined);
+      throw new WireError(`it inflates to more than the ${size} bytes announced`);
+    }
+    out.set(value, filled);
+    filled += value.length;
+  }
+  if (filled !== size) throw new WireError(`it inflates to ${filled} bytes instead of ${size}`);
+  return out;
+}
+
+/** A read-only view of a container; `read` checks all of the header, `bytes` inflates one block. */
+export class Container {
+  readonly #data: Uint8Array;
+  readonly #blocks: Map<string, BlockInfo>;
+
+  private constructor(data: Uint8Array, blocks: Map<string, BlockInfo>) {
+    this.#data = data;
+    this.#blocks = blocks;
+  }
+
+  static read(data: Uint8Array): Container {
+    if (data.length < 12)
+      throw new WireError(`the attention data is ${data.length} bytes long, too short for a header`);
+    if (MAGIC.some((byte, i) => data[i] !== byte))
+      throw new WireError("this is not attention data (no ATTN at its start)");
+    if (data[4] !== VERSION) {
+      throw new WireError(`the attention data has version ${data[4]}; this page reads version ${VERSION}`);
+    }
+    const headerLength = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(8, true);
+    if (12 + headerLength > data.length) throw new WireError("the attention data ends within its header");
+    let header: unknown;
+    try {
+      header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data.subarray(12, 12 + headerLength)));
+    } catch {
+      throw new WireError("the header of the attention data is not valid JSON");
+    }
+    const entries = (header as { blocks?: unknown } | null)?.blocks;
+    if (typeof entries !== "object" || entries === null || Array.isArray(entries)) {
+      throw new WireError("the header of the attention data lists no blocks");
+    }
+    const blocks = new Map<string, BlockInfo>();
+    for (const [name, entry] of Object.entries(entries)) blocks.set(name, checkBlock(name, entry, data.length));
+    return new Container(data, blocks);
+  }
+
+  has(name: string): boolean {
+    return this.#blocks.has(name);
+  }
+
+  block(name: string): BlockInfo | undefined {
+    return this.#blocks.get(name);
+  }
+
+  names(): string[] {
+    return [...this.#blocks.keys()];
+  }
+
+  /** The inflated bytes of a block. A raw block is a view into the container, so do not write into it. */
+  async bytes(name: string): Promise<Uint8Array> {
+    const info = this.#blocks.get(name);
+    if (info === undefined) throw new WireError(`the attention data holds no block ${JSON.stringify(name)}`);
+    const stored = this.#data.subarray(info.offset, info.offset + info.length);
+    if (info.codec === "raw") return stored;
+    try {
+      return await inflate(stored, info.size);
+    } catch (error) {
+      const why = error instanceof WireError ? error.message : "its compressed bytes are damaged";
+      throw new WireError(`block ${JSON.stringify(name)} of the attention data cannot be read: ${why}`);
+    }
+  }
+}

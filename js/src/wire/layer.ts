@@ -1,0 +1,225 @@
+/** One layer's weights as the page reads them: cells rounded to their printed digits, sums from exact float32 weights. */
+
+import { CODE_COUNT, decodeDense, UNITS, VALUES } from "./codec";
+import { type BlockInfo, type Container, WireError } from "./container";
+import { expectBlock, readNumbers } from "./numbers";
+
+/** Kinds of key in the order of the sums: cls, sep, punct, other, word (KINDS of scene.ts). */
+const KIND_COUNT = 5;
+
+/** How the cells are held: all of them, or only the largest keys of each row (`keys` a row, ascending by key). */
+type Cells =
+  | { form: "dense"; codes: Uint16Array }
+  | { form: "top"; codes: Uint16Array; index: Uint32Array; perRow: number };
+
+function readTop(bytes: Uint8Array, info: BlockInfo, name: string, queries: number): Cells {
+  const [heads = 0, , keys = 0] = info.shape;
+  const perRow = info.keys ?? 0;
+  const count = heads * queries * perRow;
+  const width = keys > 65536 ? 4 : 2;
+  if (bytes.length !== count * (width + 2)) {
+    throw new WireError(`block ${JSON.stringify(name)} has ${bytes.length} bytes instead of ${count * (width + 2)}`);
+  }
+  const index = new Uint32Array(count);
+  const codes = new Uint16Array(count);
+  for (let i = 0; i < count; i++) {
+    let step = 0;
+    for (let plane = width - 1; plane >= 0; plane--) step = step * 256 + (bytes[plane * count + i] as number);
+    const first = i % perRow === 0;
+    const key = first ? step : (index[i - 1] as number) + step;
+    const at = width * count + i;
+    const code = (bytes[at] as number) + 256 * (bytes[at + count] as number);
+    if (key >= keys || code >= CODE_COUNT || (step === 0 && !first)) {
+      throw new WireError(`block ${JSON.stringify(name)} has an invalid cell`);
+    }
+    index[i] = key;
+    codes[i] = code;
+  }
+  return { form: "top", codes, index, perRow };
+}
+
+/** A row's cells: those of every key, or of the listed ones, from `start` up to `end`. */
+function span(cells: Cells, row: number, keys: number): [start: number, end: number] {
+  const length = cells.form === "dense" ? keys : cells.perRow;
+  return [row * length, (row + 1) * length];
+}
+
+/** Steps of a sum a unit of weight. */
+const SUM_STEPS = 2 ** 16;
+
+/**
+ * Exact sums [rows, kinds] from the block of sums [kinds, rows]: what the rounded cells add up to, corrected by what is
+ * stored; in the place of the last kind the row's total is stored.
+ */
+function exactSums(cells: Cells, planes: Float32Array, kinds: Float32Array, rows: number): Float32Array {
+  const out = new Float32Array(rows * KIND_COUNT);
+  const units = new Float64Array(KIND_COUNT);
+  const last = KIND_COUNT - 1;
+  for (let row = 0; row < rows; row++) {
+    units.fill(0);
+    const [start, end] = span(cells, row, kinds.length);
+    for (let i = start; i < end; i++) {
+      const kind = kinds[cells.form === "dense" ? i - start : (cells.index[i] as number)] as number;
+      units[kind] = (units[kind] as number) + (UNITS[cells.codes[i] as number] as number);
+    }
+    let rest = planes[last * rows + row] as number;
+    for (let kind = 0; kind < last; kind++) {
+      const stored = planes[kind * rows + row] as number;
+      const missing = stored % 2 === 1 ? -(stored + 1) / 2 : stored / 2;
+      const steps = Math.floor(((units[kind] as number) / 1e8) * SUM_STEPS + 0.5) + missing;
+      out[row * KIND_COUNT + kind] = steps / SUM_STEPS;
+      rest -= steps;
+    }
+    out[row * KIND_COUNT + last] = Math.max(rest, 0) / SUM_STEPS;
+  }
+  return out;
+}
+
+export class LayerWeights {
+  readonly #cells: Cells;
+  readonly #sums: Float32Array;
+  readonly #entropy: Float32Array | undefined;
+  readonly #valueNorms: Float32Array | undefined;
+
+  private constructor(
+    readonly heads: number,
+    readonly queries: number,
+    readonly keys: number,
+    cells: Cells,
+    sums: Float32Array,
+    entropy: Float32Array | undefined,
+    valueNorms: Float32Array | undefined,
+  ) {
+    this.#cells = cells;
+    this.#sums = sums;
+    this.#entropy = entropy;
+    this.#valueNorms = valueNorms;
+  }
+
+  /** Inflate one layer. WireError where the container does not hold it whole. */
+  static async read(c: Container, stack: string, layer: number): Promise<LayerWeights> {
+    const path = `${stack}/${layer}`;
+    const name = `weights/${path}`;
+    const info = expectBlock(c, name, [-1, -1, -1]);
+    const [heads = 0, queries = 0, keys = 0] = info.shape;
+    const [bytes, kinds, planes, entropy, norms] = await Promise.all([
+      c.bytes(name),
+      readNumbers(c, `kinds/${stack}`, [keys]),
+      readNumbers(c, `sums/${path}`, [KIND_COUNT, heads, queries]),
+      c.has(`entropy/${path}`) ? readNumbers(c, `entropy/${path}`, [heads, queries]) : undefined,
+      c.has(`value_norms/${path}`) ? readNumbers(c, `value_norms/${path}`, [heads, keys]) : undefined,
+    ]);
+    const cells: Cells =
+      info.form === "top"
+        ? readTop(bytes, info, name, queries)
+        : { form: "dense", codes: decodeDense(bytes, info.shape, info.large ?? 0, info.classes ?? []) };
+    if (kinds.some((kind) => kind >= KIND_COUNT))
+      throw new WireError("the attention data names an unknown kind of key");
+    const sums = exactSums(cells, planes, kinds, heads * queries);
+    return new LayerWeights(heads, queries, keys, cells, sums, entropy, norms);
+  }
+
+  /** "dense": every cell is known. "top": only the largest of each row, `held` says how much of it they are. */
+  get form(): "dense" | "top" {
+    return this.#cells.form;
+  }
+
+  #row(head: number, query: number): number {
+    if (!(head >= 0 && head < this.heads && query >= 0 && query < this.queries)) {
+      throw new RangeError(`head ${head}, query ${query}: there are ${this.heads} heads and ${this.queries} queries`);
+    }
+    return head * this.queries + query;
+  }
+
+  /** A cell; 0 for a key that a "top" layer does not list. */
+  weight(head: number, query: number, key: number): number {
+    const row = this.#row(head, query);
+    if (!(key >= 0 && key < this.keys)) throw new RangeError(`key ${key}: there are ${this.keys} keys`);
+    const cells = this.#cells;
+    if (cells.form === "dense") return VALUES[cells.codes[row * this.keys + key] as number] as number;
+    const at = cells.index.subarray(...span(cells, row, this.keys)).indexOf(key);
+    return at < 0 ? 0 : (VALUES[cells.codes[row * cells.perRow + at] as number] as number);
+  }
+
+  #add(row: number, out: Float32Array): void {
+    const cells = this.#cells;
+    if (cells.form === "dense") {
+      const { codes } = cells;
+      const start = row * this.keys;
+      for (let key = 0; key < this.keys; key++) {
+        out[key] = (out[key] as number) + (VALUES[codes[start + key] as number] as number);
+      }
+    } else {
+      for (let i = row * cells.perRow, end = i + cells.perRow; i < end; i++) {
+        const key = cells.index[i] as number;
+        out[key] = (out[key] as number) + (VALUES[cells.codes[i] as number] as number);
+      }
+    }
+  }
+
+  /** One row over all keys, into `out` where given (at least `keys` long). */
+  row(head: number, query: number, out: Float32Array = new Float32Array(this.keys)): Float32Array {
+    const row = this.#row(head, query);
+    const cells = this.#cells;
+    if (cells.form === "dense") {
+      const { codes } = cells;
+      const start = row * this.keys;
+      for (let key = 0; key < this.keys; key++) out[key] = VALUES[codes[start + key] as number] as number;
+    } else {
+      out.fill(0);
+      this.#add(row, out);
+    }
+    return out;
+  }
+
+  /** The mean of a row over some heads; no heads at all gives zeros. */
+  meanRow(heads: readonly number[], query: number, out: Float32Array = new Float32Array(this.keys)): Float32Array {
+    const [only] = heads;
+    if (only !== undefined && heads.length === 1) return this.row(only, query, out);
+    out.fill(0);
+    for (const head of heads) this.#add(this.#row(head, query), out);
+    const share = heads.length === 0 ? 0 : 1 / heads.length;
+    for (let key = 0; key < this.keys; key++) out[key] = (out[key] as number) * share;
+    return out;
+  }
+
+  /** Mass by kind of key (cls, sep, punct, other, word), mean over the heads, from exact weights. */
+  kindSums(heads: readonly number[], query: number): Float32Array {
+    const out = new Float32Array(KIND_COUNT);
+    for (const head of heads) {
+      const start = this.#row(head, query) * KIND_COUNT;
+      for (let kind = 0; kind < KIND_COUNT; kind++) {
+        out[kind] = (out[kind] as number) + (this.#sums[start + kind] as number) / heads.length;
+      }
+    }
+    return out;
+  }
+
+  /** The whole row's mass, from exact weights: 1, or 0 for a fully masked row. */
+  rowSum(head: number, query: number): number {
+    const start = this.#row(head, query) * KIND_COUNT;
+    let sum = 0;
+    for (let kind = 0; kind < KIND_COUNT; kind++) sum += this.#sums[start + kind] as number;
+    return sum;
+  }
+
+  /** How much of a row the held cells are: their sum. */
+  held(head: number, query: number): number {
+    const row = this.#row(head, query);
+    const cells = this.#cells;
+    const [start, end] = span(cells, row, this.keys);
+    let sum = 0;
+    for (let i = start; i < end; i++) sum += VALUES[cells.codes[i] as number] as number;
+    return sum;
+  }
+
+  /** Entropy of a row in nats, from exact weights; NaN where the container brought none. */
+  entropy(head: number, query: number): number {
+    return this.#entropy?.[this.#row(head, query)] ?? Number.NaN;
+  }
+
+  /** ‖v·W_O‖ of a key, or undefined where it is not known. */
+  valueNorm(head: number, key: number): number | undefined {
+    return this.#valueNorms?.[head * this.keys + key];
+  }
+}
