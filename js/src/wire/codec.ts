@@ -78,6 +78,11 @@ const LEVELS = Int32Array.from({ length: ESCAPE + 1 }, (_, code) => {
   return code === 0 ? 0 : Math.round(32 * Math.log10(digits)) + 32 * (8 - power);
 });
 const CLASS_COUNT = 28;
+/** Guesses lie between -LOWEST_GUESS and twice 255; their classes are eight steps wide. */
+const LOWEST_GUESS = 256;
+const CLASSES = Uint8Array.from({ length: LOWEST_GUESS + 512 }, (_, i) =>
+  Math.min(Math.max((i - LOWEST_GUESS) >> 3, 0), CLASS_COUNT - 1),
+);
 
 /**
  * Codes [heads, queries, keys] of a dense block. Its bytes are sorted into classes by a guess of how large each weight is
@@ -99,7 +104,9 @@ export function decodeDense(
   ) {
     throw new WireError(`${bytes.length} bytes do not hold the weights of shape [${shape.join(", ")}]`);
   }
-  const next = new Uint32Array(CLASS_COUNT);
+  if (cells === 0) return new Uint16Array(0);
+  // Int32Array here and below: in the loop over millions of cells everything stays in machine integers.
+  const next = new Int32Array(CLASS_COUNT);
   const ends: number[] = [];
   for (const count of classes) {
     const start = ends.at(-1) ?? rows;
@@ -115,8 +122,7 @@ export function decodeDense(
       const column = head * keys;
       for (let key = 0; key < keys; key++) {
         const known = columns[column + key] as number;
-        const guess = (rowLevel + (known >> 4)) >> 3;
-        const group = guess < 0 ? 0 : guess < CLASS_COUNT ? guess : CLASS_COUNT - 1;
+        const group = CLASSES[LOWEST_GUESS + rowLevel + (known >> 4)] as number;
         const at = next[group] as number;
         next[group] = at + 1;
         const byte = bytes[at] as number;

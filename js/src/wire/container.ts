@@ -36,6 +36,9 @@ export interface BlockInfo {
 
 const MAGIC = [0x41, 0x54, 0x54, 0x4e];
 const VERSION = 1;
+/** Of entries along an axis. And the largest ratio that deflate reaches: an announcement beyond it is not believed. */
+const MOST = 2 ** 32;
+const MOST_INFLATED = 1032;
 export const ITEM_SIZE: Readonly<Record<Dtype, number>> = { u1: 1, u2: 2, u4: 4, f4: 4 };
 
 function isCount(x: unknown): x is number {
@@ -57,7 +60,8 @@ function checkBlock(name: string, entry: unknown, total: number): BlockInfo {
   if (typeof dtype !== "string" || !Object.hasOwn(ITEM_SIZE, dtype)) {
     throw bad(`has the unknown dtype ${JSON.stringify(dtype)}`);
   }
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw bad("has no valid shape");
+  if (!Array.isArray(shape) || !shape.every((n) => isCount(n) && n < MOST)) throw bad("has no valid shape");
+  if (size > MOST_INFLATED * length) throw bad(`announces ${size} bytes, more than ${length} can inflate to`);
   if (shuffle !== undefined && typeof shuffle !== "boolean") throw bad("has a shuffle that is not true or false");
   if (![bits, large, keys].every((x) => x === undefined || isCount(x))) {
     throw bad("has a bits, large or keys that is no count");

@@ -49,18 +49,22 @@ const SUM_STEPS = 2 ** 16;
 
 /**
  * Exact sums [rows, kinds] from the block of sums [kinds, rows]: what the rounded cells add up to, corrected by what is
- * stored; in the place of the last kind the row's total is stored.
+ * stored. In the place of the last kind the row's total is stored, so the many cells of that kind are not added up.
  */
 function exactSums(cells: Cells, planes: Float32Array, kinds: Float32Array, rows: number): Float32Array {
   const out = new Float32Array(rows * KIND_COUNT);
   const units = new Float64Array(KIND_COUNT);
   const last = KIND_COUNT - 1;
+  const added = Uint32Array.from(kinds.keys()).filter((key) => (kinds[key] as number) < last);
   for (let row = 0; row < rows; row++) {
     units.fill(0);
     const [start, end] = span(cells, row, kinds.length);
-    for (let i = start; i < end; i++) {
-      const kind = kinds[cells.form === "dense" ? i - start : (cells.index[i] as number)] as number;
-      units[kind] = (units[kind] as number) + (UNITS[cells.codes[i] as number] as number);
+    const count = cells.form === "dense" ? added.length : end - start;
+    for (let i = 0; i < count; i++) {
+      const key = cells.form === "dense" ? (added[i] as number) : (cells.index[start + i] as number);
+      const at = cells.form === "dense" ? start + key : start + i;
+      const kind = kinds[key] as number;
+      units[kind] = (units[kind] as number) + (UNITS[cells.codes[at] as number] as number);
     }
     let rest = planes[last * rows + row] as number;
     for (let kind = 0; kind < last; kind++) {

@@ -21,18 +21,21 @@ function bins(n: number): Uint32Array {
 function pool(codes: Uint16Array, shape: readonly number[]): Uint8Array {
   const [heads = 0, queries = 0, keys = 0] = shape;
   const rowBins = bins(queries);
-  const keyBins = bins(keys);
   const oq = Math.min(queries, SIZE);
   const ok = Math.min(keys, SIZE);
+  const ends = Uint32Array.from({ length: ok }, (_, bin) => Math.floor(((bin + 1) * keys) / ok));
   const largest = new Uint16Array(heads * oq * ok);
   let i = 0;
   for (let head = 0; head < heads; head++) {
     for (let query = 0; query < queries; query++) {
       const row = (head * oq + (rowBins[query] as number)) * ok;
-      for (let key = 0; key < keys; key++) {
-        const at = row + (keyBins[key] as number);
-        const code = codes[i++] as number;
-        if (code > (largest[at] as number)) largest[at] = code;
+      for (let bin = 0, key = 0; bin < ok; bin++) {
+        let most = largest[row + bin] as number;
+        for (const end = ends[bin] as number; key < end; key++) {
+          const code = codes[i++] as number;
+          if (code > most) most = code;
+        }
+        largest[row + bin] = most;
       }
     }
   }

@@ -1,0 +1,67 @@
+"""The wire format: how attention travels to the page, and how it rests in saved notebooks and exported pages.
+
+Written by `encode`, read by `decode` here and by ``js/src/wire`` in the page; both are tested against the same bytes
+in ``tests/fixtures/wire``. JSON messages are in `messages`.
+
+Container
+---------
+====================  ==================================================================
+bytes 0-3             ``ATTN``
+byte 4                version, 1
+bytes 5-7             zero
+bytes 8-11            length of the header, uint32, little-endian
+from byte 12          header, JSON in UTF-8
+then                  blocks, each at a multiple of 8 from the start
+====================  ==================================================================
+
+The header is ``{"blocks": {name: entry}}``; an entry has ``offset`` and ``length`` (bytes as stored), ``size`` (bytes
+once inflated), ``codec`` ("raw", or "deflate": a zlib stream), ``dtype`` ("u1", "u2", "u4", "f4", little-endian) and
+``shape``. With ``shuffle`` numbers are byte planes: all first bytes, then all second ones, and so on; with ``bits``
+the stored integers divided by 2^bits are the values. Blocks are compressed one by one, so a page inflates only the
+layer it shows.
+
+Blocks
+------
+Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
+
+``overview/s``, u1 [heads of all layers, queries, keys], queries and keys at most 32
+    The largest weight of each bin (bin i of m covers positions ⌊i·n/m⌋ up to ⌊(i+1)·n/m⌋) as √weight · 255. Left out
+    where a stack of at most 4 million cells brings all its weights: the page pools those instead.
+``weights/s/l``, u1 [heads, queries, keys]
+    The cells, as codes of printed digits (`codec`), in one of two forms.
+
+    "dense": first one byte for each [head, query]: the mean level of that row's cells that are not 0. Then one byte a
+    cell, sorted by class; ``classes`` counts the cells of each. Then, for the ``large`` cells whose byte is 255, in the
+    order [head, query, key], code − 255: all low bytes, all high bytes. Reading goes query by query, in each head by
+    head and key by key; the class of a cell says which class its next byte comes from, and follows from what was read::
+
+        level(byte)  = 0 for byte 0, else round(32·log10(digits)) + 32·(8 − power), the code being digits / 10^power
+        class        = min(max((row level + (column >> 4)) >> 3, 0), 27)
+        column       = (column + ((level(byte) − row level) << 4)) >> 1       for each [head, key], at first 0
+
+    "top", for layers of more than 24 million cells: only the ``keys`` largest of each row. As byte planes: two (four
+    above 65536 keys) of the key's distance from the one before it in its row, ascending; then two of the code.
+``kinds/s``, u1 [keys]
+    Kind of each key: cls, sep, punct, other, word.
+``sums/s/l`` [5, heads, queries]
+    Mass of each row by kind of key, from exact float32 weights, in steps of 2^-16, as the difference from the sum of
+    the row's cells, ⌊cells · 2^16 + ½⌋ steps; differences 0, -1, 1, -2, … are stored as 0, 1, 2, 3, …. In the place of
+    the last kind stands the row's total, as it is; the last kind is that less the others.
+``entropy/s/l`` [heads, queries]
+    Nats, from exact weights.
+``value_norms/s/l`` [heads, keys]
+    ‖v·W_O‖, 12 bits of mantissa; left out where W_O is not known.
+
+A container may bring some layers only; the page asks for others, and a reply is a container of just those.
+
+Sizes
+-----
+`tests/bench/wire_size.py` prints them.
+"""
+
+from __future__ import annotations
+
+from attnwidget.wire.container import Container, WireError
+from attnwidget.wire.encode import Layer, decode, encode
+
+__all__ = ["Container", "Layer", "WireError", "decode", "encode"]

