@@ -1,0 +1,221 @@
+"""Answers the page's requests for layers: one worker thread, the newest request first.
+
+Messages (JSON content, one binary buffer at most)::
+
+    page → kernel   {"kind": "request", "id": str, "what": "layer", "stack": str, "layer": int}
+                    {"kind": "cancel", "id": str}
+    kernel → page   {"kind": "reply", "id": str, "ok": true}    buffers: [container]
+                    {"kind": "reply", "id": str, "ok": false, "error": str}
+
+A handler only notes what is asked and returns, so that a kernel never stalls on the page. Whoever moves fast
+through the layers wants the last one, hence newest first; a cancelled request gets no reply. What cannot be
+understood is answered with an error where it has an id, and left alone where it has none: a message of the page
+must never end up as a traceback in the reader's notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+
+#: Requests that may wait; a page asks for one layer at a time, so more means something has gone wrong.
+MOST_WAITING = 256
+#: Longest id taken from a page.
+LONGEST_ID = 200
+
+Answer = Callable[[str, int], bytes]
+Send = Callable[[dict[str, object], Sequence[bytes]], None]
+
+
+@dataclass(frozen=True)
+class _Request:
+    id: str
+    stack: str
+    layer: int
+    # The kernel's own notion of "which message am I answering" lives in context variables: replies go out under it.
+    context: contextvars.Context
+    loop: asyncio.AbstractEventLoop | None
+
+
+class Requests:
+    """The waiting requests of one view, and the replies already made.
+
+    Parameters
+    ----------
+    answer
+        ``answer(stack, layer) -> bytes``, the container of that layer. Called on the worker thread; the text of
+        what it raises goes to the page.
+    send
+        ``send(content, buffers)``, the widget's way to the page.
+    sends_from_threads
+        Whether `send` may be called on the worker thread. ipykernel may; other hosts find their page through the
+        thread they run on, and get their replies from their event loop.
+    cache_bytes
+        Replies kept for a second view of the same widget or a second visit, least recently used first out.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        send: Send,
+        *,
+        sends_from_threads: Callable[[], bool] = lambda: True,
+        cache_bytes: int = 64 * 2**20,
+    ) -> None:
+        self._answer = answer
+        self._send = send
+        self._sends_from_threads = sends_from_threads
+        self._cache_bytes = cache_bytes
+        self._lock = threading.Lock()
+        self._waiting: OrderedDict[str, _Request] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._generation = 0
+        self._running: str | None = None
+        self._running_cancelled = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and no thread runs."""
+        with self._lock:
+            return self._thread is None and not self._waiting
+
+    def receive(self, content: object) -> None:
+        """Take one message of the page. Returns at once and never raises on what a page may send."""
+        if not isinstance(content, Mapping) or content.get("kind") not in ("request", "cancel"):
+            _log.debug("ignored message %.200r", content)
+            return
+        ident = content.get("id")
+        if not isinstance(ident, str) or not 0 < len(ident) <= LONGEST_ID:
+            _log.debug("ignored message without a usable id: %.200r", content)
+            return
+        if content["kind"] == "cancel":
+            self._cancel(ident)
+            return
+        request = _Request(ident, "", 0, contextvars.copy_context(), _running_loop())
+        stack, layer, what = content.get("stack"), content.get("layer"), content.get("what")
+        if what != "layer":
+            self._fail(request, f"what: {what!r:.100} is not valid. Valid: 'layer'")
+        elif not isinstance(stack, str) or not isinstance(layer, int) or isinstance(layer, bool):
+            self._fail(request, "a request for a layer needs 'stack' (text) and 'layer' (a whole number)")
+        else:
+            self._put(_Request(ident, stack, layer, request.context, request.loop))
+
+    def forget(self) -> None:
+        """Drop kept replies, and let what is being computed end as an error: the weights are other ones now."""
+        with self._lock:
+            self._generation += 1
+            self._cache.clear()
+
+    def stop(self) -> None:
+        """Drop everything that waits; the running one ends without a reply."""
+        self.forget()
+        with self._lock:
+            self._waiting.clear()
+            self._running_cancelled = True
+
+    def _cancel(self, ident: str) -> None:
+        with self._lock:
+            self._waiting.pop(ident, None)
+            if self._running == ident:
+                self._running_cancelled = True
+
+    def _put(self, request: _Request) -> None:
+        dropped = None
+        with self._lock:
+            kept = self._kept(request)
+            if kept is None:
+                self._waiting.pop(request.id, None)
+                self._waiting[request.id] = request
+                if len(self._waiting) > MOST_WAITING:
+                    dropped = self._waiting.popitem(last=False)[1]
+                start = self._thread is None
+                if start:
+                    self._thread = threading.Thread(target=self._work, name="attnwidget", daemon=True)
+        if kept is not None:
+            self._reply(request, kept)
+            return
+        if dropped is not None:
+            self._fail(dropped, f"more than {MOST_WAITING} requests wait: the oldest was dropped")
+        if start and self._thread is not None:
+            try:
+                self._thread.start()
+            except RuntimeError:  # no threads on this platform (WebAssembly): answer here and now
+                self._work()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._thread = None
+                    return
+                request = self._waiting.popitem()[1]
+                self._running, self._running_cancelled = request.id, False
+                generation = self._generation
+                data = self._kept(request)
+            error = ""
+            if data is None:
+                try:
+                    data = self._answer(request.stack, request.layer)
+                except Exception as failure:
+                    _log.debug("request %s failed", request, exc_info=True)
+                    error = str(failure) or type(failure).__name__
+            with self._lock:
+                cancelled, self._running = self._running_cancelled, None
+                if generation != self._generation and not error:
+                    error = "the view has changed since: ask again"
+                elif data is not None:
+                    self._keep(request, data)
+            if cancelled:
+                continue
+            if error or data is None:
+                self._fail(request, error)
+            else:
+                self._reply(request, data)
+
+    def _kept(self, request: _Request) -> bytes | None:
+        data = self._cache.get((request.stack, request.layer))
+        if data is not None:
+            self._cache.move_to_end((request.stack, request.layer))
+        return data
+
+    def _keep(self, request: _Request, data: bytes) -> None:
+        self._cache[request.stack, request.layer] = data
+        while sum(map(len, self._cache.values())) > self._cache_bytes:
+            self._cache.popitem(last=False)
+
+    def _reply(self, request: _Request, data: bytes) -> None:
+        self._post(request, {"kind": "reply", "id": request.id, "ok": True}, [data])
+
+    def _fail(self, request: _Request, error: str) -> None:
+        self._post(request, {"kind": "reply", "id": request.id, "ok": False, "error": error}, [])
+
+    def _post(self, request: _Request, content: dict[str, object], buffers: Sequence[bytes]) -> None:
+        def send() -> None:
+            try:
+                self._send(content, buffers)
+            except Exception:
+                _log.debug("reply %s was not sent", content, exc_info=True)
+
+        if request.loop is None or _running_loop() is request.loop or self._sends_from_threads():
+            request.context.run(send)
+            return
+        try:
+            request.loop.call_soon_threadsafe(send, context=request.context)
+        except RuntimeError:
+            _log.debug("reply %s came after its event loop had closed", content)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,182 @@
+"""The state of a view: its traits, what they may hold, and how a page's changes come in.
+
+Checks that need several traits run when all values of one change are in, so that a page may set stack, layer and
+heads in one message. What Python sets wrongly is refused with the valid values; what a page sets wrongly is put back
+on the page, without a traceback in the reader's notebook.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import anywidget
+import traitlets
+
+from attnwidget import description
+from attnwidget.traits import Addresses, Choice, Numbers, Share, Text, Whole, refuse
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+
+MOST_STROKES = 999_999
+LONGEST_TITLE = 1000
+
+#: Set by Python alone, through the capture.
+GIVEN = ("tokens", "stacks", "attention", "notes", "status")
+#: Set by Python and by the page. The order is that of checking: a layer is one of its stack, a head one of its layer.
+SHARED = (
+    "stack",
+    "layer",
+    "heads",
+    "pinned",
+    "mode",
+    "highlight",
+    "selected_queries",
+    "selected_keys",
+    "budget",
+    "max_strokes",
+    "lang",
+    "theme",
+    "title",
+)
+#: What ipywidgets itself lets a page set.
+_HOST = ("_view_count", "_dom_classes", "tabbable", "tooltip", "layout")
+_TOKENS = (("selected_queries", "queries"), ("selected_keys", "keys"))
+
+
+class ViewState(anywidget.AnyWidget):
+    """The synced traits of `AttnView`, documented there."""
+
+    tokens = traitlets.Dict(read_only=True).tag(sync=True)
+    stacks: traitlets.List[Any] = traitlets.List(read_only=True).tag(sync=True)
+    attention = traitlets.Bytes(read_only=True).tag(sync=True)
+    notes = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
+    status = traitlets.Unicode(read_only=True).tag(sync=True)
+
+    stack = Text("", lambda view: view._range("stack")).tag(sync=True)
+    layer = Whole(0, lambda view: view._range("layer")).tag(sync=True)
+    heads = Numbers([], lambda view: view._range("heads")).tag(sync=True)
+    pinned = Addresses([], lambda view: view._range("pinned")).tag(sync=True)
+    mode = Choice("lines", ("lines", "matrix")).tag(sync=True)
+    highlight = Choice("none", ("none", "special", "query")).tag(sync=True)
+    selected_queries = Numbers([], lambda view: view._range("selected_queries")).tag(sync=True)
+    selected_keys = Numbers([], lambda view: view._range("selected_keys")).tag(sync=True)
+    budget = Share(0.7, "a number above 0, up to 1").tag(sync=True)
+    max_strokes = Whole(2000, f"0 to {MOST_STROKES}").tag(sync=True)
+    lang = Choice("en", ("en", "ja")).tag(sync=True)
+    theme = Choice("auto", ("auto", "light", "dark")).tag(sync=True)
+    title = Text("", "text").tag(sync=True)
+
+    # Tokens chosen last, and in which sequence: the same positions in another sequence are other tokens.
+    _settled: tuple[tuple[list[int], str], ...] = (([], ""), ([], ""))
+
+    # ---- what is valid
+
+    def _here(self) -> dict[str, Any]:
+        """The stack shown, as in `stacks`."""
+        found = (stack for stack in self.stacks if stack["name"] == self.stack)
+        return next(found, None) or (self.stacks[0] if self.stacks else {"queries": "", "keys": "", "layers": []})
+
+    def _head_count(self, layer: int) -> int:
+        layers = self._here()["layers"]
+        return int(layers[layer]["heads"]) if 0 <= layer < len(layers) else 0
+
+    def _count(self, name: str) -> int:
+        """How many layers, heads of the layer shown, or tokens there are."""
+        if name == "layer":
+            return len(self._here()["layers"])
+        if name == "heads":
+            return self._head_count(self.layer)
+        return len(self.tokens.get(self._here()["queries" if name == "selected_queries" else "keys"], ()))
+
+    def _range(self, name: str) -> str:
+        """The valid values of a trait, in words."""
+        if name == "stack":
+            return ", ".join(repr(stack["name"]) for stack in self.stacks)
+        if name == "pinned":
+            layers = len(self._here()["layers"])
+            return f"a list of (layer, head), layers 0 to {layers - 1}, heads from 0 up to those of the layer"
+        count = self._count(name)
+        numbers = f"0 to {count - 1}" if count else "none"
+        if name == "layer":
+            return numbers
+        of = f" (layer {self.layer} has {count} heads)" if name == "heads" else ""
+        return f"a list of {numbers}{of}" if count else f"an empty list{of}"
+
+    @traitlets.validate("stack")
+    def _valid_stack(self, proposal: Any) -> str:
+        if proposal["value"] not in [stack["name"] for stack in self.stacks]:
+            raise refuse("stack", proposal["value"], self._range("stack"))
+        return str(proposal["value"])
+
+    @traitlets.validate("layer", "heads", "selected_queries", "selected_keys")
+    def _valid_numbers(self, proposal: Any) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        count = self._count(name)
+        if not all(0 <= number < count for number in ([value] if name == "layer" else value)):
+            raise refuse(name, value, self._range(name))
+        return value
+
+    @traitlets.validate("pinned")
+    def _valid_pinned(self, proposal: Any) -> Any:
+        for layer, head in proposal["value"]:
+            count = self._head_count(layer)
+            if not 0 <= head < count:
+                of = f"; layer {layer} has {count} heads" if 0 <= layer < self._count("layer") else ""
+                raise refuse("pinned", (layer, head), self._range("pinned") + of)
+        return proposal["value"]
+
+    @traitlets.validate("max_strokes")
+    def _valid_strokes(self, proposal: Any) -> Any:
+        if not 0 <= proposal["value"] <= MOST_STROKES:
+            raise refuse("max_strokes", proposal["value"], f"0 to {MOST_STROKES}")
+        return proposal["value"]
+
+    @traitlets.validate("title")
+    def _valid_title(self, proposal: Any) -> str:
+        return description.clean(proposal["value"])[:LONGEST_TITLE]
+
+    @traitlets.observe("stack", "layer")
+    def _drop_missing(self, change: Any = None) -> None:
+        """Bring layer, heads and chosen tokens to ones that exist in the stack and layer now shown."""
+        if self.layer >= self._count("layer"):
+            self.layer = 0
+        # Where none of them is left, the list is empty, and all heads are shown.
+        self.heads = [head for head in self.heads if head < self._head_count(self.layer)]
+        self.pinned = [(layer, head) for layer, head in self.pinned if head < self._head_count(layer)]
+        for (name, side), (old, sequence) in zip(_TOKENS, self._settled, strict=True):
+            chosen = getattr(self, name)
+            # Positions that came in together with the stack differ from the settled ones, and are meant.
+            moved = chosen == old and self._here()[side] != sequence
+            setattr(self, name, [] if moved else [at for at in chosen if at < self._count(name)])
+        self._settle()
+
+    @traitlets.observe("selected_queries", "selected_keys")
+    def _settle(self, change: Any = None) -> None:
+        self._settled = tuple((getattr(self, name), self._here()[side]) for name, side in _TOKENS)
+
+    # ---- what a page sends
+
+    def set_state(self, sync_data: Any) -> None:
+        """Take a page's changes (called by ipywidgets); values that are not valid are put back on the page."""
+        if not isinstance(sync_data, dict):
+            _log.debug("ignored state %.200r", sync_data)
+            return
+        ours = {name: sync_data[name] for name in SHARED if name in sync_data}
+        rest = {name: value for name, value in sync_data.items() if name in _HOST and name not in ours}
+        if len(ours) + len(rest) < len(sync_data):
+            _log.debug("ignored traits a page may not set: %.200r", sorted(set(sync_data) - {*ours, *rest}))
+        try:
+            super().set_state({**ours, **rest})
+        except traitlets.TraitError as error:
+            _log.debug("a page's change was refused: %s", error)
+            refused = [name for name, value in ours.items() if not self._taken(name, value)]
+            self.send_state(refused or list(ours))
+
+    def _taken(self, name: str, value: object) -> bool:
+        try:
+            super().set_state({name: value})
+        except traitlets.TraitError:
+            return False
+        return True

@@ -1,0 +1,305 @@
+"""`AttnView`: the widget. It holds a capture, shares its state with the page, and answers what the page asks for."""
+
+from __future__ import annotations
+
+import difflib
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attnwidget import description
+from attnwidget.attention import Attention
+from attnwidget.holdings import HOLDINGS
+from attnwidget.output import ViewOutput
+from attnwidget.requests import Requests
+from attnwidget.state import GIVEN, SHARED
+from attnwidget.wire import encode
+
+#: Bytes of weights that travel with the widget's own state, so that a page without a kernel has every layer.
+ALL_AT_ONCE = 2 * 2**20
+
+_BUNDLE = Path(__file__).parent / "static" / "widget.js"
+# Python stays usable in a source tree that was never built; the page then says what is missing.
+_NOT_BUILT = "export default { render({ el }) { el.textContent = 'attnwidget: run npm run build in js/ first.'; } };"
+
+
+class AttnView(ViewOutput):
+    """See where a transformer looks, in any notebook.
+
+    Parameters
+    ----------
+    model : model, pipeline, path or Hub id, or Attention
+        Whatever :func:`attnwidget.capture` takes, or a finished capture. The model is held weakly: the view never keeps
+        it in memory, and `run` works as long as somebody else does.
+    text : str or ready encoding
+        What the model reads; left out where an `Attention` is given.
+    text_pair : str, optional
+        A second segment.
+    target : str, optional
+        What an encoder-decoder writes.
+    tokenizer : optional
+        Found from the model where not given.
+    **traits
+        Any of the attributes below that Python may set, such as ``layer=3, mode="matrix"``.
+
+    Attributes
+    ----------
+    stack : str
+        "encoder", "decoder", "cross" or "vision"; changing it brings `layer`, `heads`, `pinned` and the chosen tokens
+        to ones that exist there.
+    layer : int
+        The layer shown, 0-based.
+    heads : list of int
+        Heads of that layer; empty for all. Two to six are drawn one by one, in colours; else their mean.
+    pinned : list of (layer, head)
+        Heads collected across layers; where there are any, these are shown.
+    mode : "lines" | "matrix"
+    highlight : "none" | "special" | "query"
+    selected_queries, selected_keys : list of int
+        Positions of the chosen tokens; empty for none. Assign a new list: one changed in place is not seen.
+    budget : float
+        Share of each row's mass that is drawn as lines, above 0 and up to 1.
+    max_strokes : int
+        Most lines drawn.
+    lang : "en" | "ja"
+    theme : "auto" | "light" | "dark"
+        "auto" follows the notebook.
+    title : str
+    tokens : dict of str to list of dict
+        Read-only. Sequence name → tokens, each {"text", "role", "kind", "segment", "word"}.
+    stacks : list of dict
+        Read-only. {"name", "queries": sequence name, "keys": sequence name, "layers": [{"heads", "source", "note"}]}.
+    attention : bytes
+        Read-only. The weights as the page gets them (see :mod:`attnwidget.wire`): uint8 [heads, queries, keys] codes a
+        layer and exact sums; every layer while that takes up to 2 MiB, else overviews and the first layer shown, and
+        the page asks for the rest. :attr:`attention_data` is the `Attention` to compute with.
+    notes : list of str
+        Read-only. What a reader has to know about the capture.
+    status : str
+        Read-only. "", or "released" after the capture was let go to keep all views within memory
+        (:func:`attnwidget.holdings.set_limit`); `run` brings it back.
+
+    Raises
+    ------
+    TypeError
+        For unknown arguments; the nearest known one is named.
+    traitlets.TraitError
+        For values that are not valid, at any time; the valid ones are named.
+    """
+
+    _esm = _BUNDLE if _BUNDLE.exists() else _NOT_BUILT
+
+    def __init__(
+        self,
+        model: Any,
+        text: Any = None,
+        text_pair: Any = None,
+        *,
+        target: Any = None,
+        tokenizer: Any = None,
+        **traits: Any,
+    ) -> None:
+        _check_names(traits)
+        self._data: Attention | None = None
+        self._source: Callable[[], Any] | None = None
+        self._inputs: tuple[Any, Any, Any, Any] = (text, text_pair, target, tokenizer)
+        self._drawn = {}
+        self._requests = Requests(self._answer, self.send, sends_from_threads=self._sends_from_threads)
+        if isinstance(model, Attention):
+            if any(value is not None for value in self._inputs):
+                raise TypeError(
+                    "text, text_pair, target and tokenizer belong to a model; the Attention given has its own"
+                )
+            data = model
+        else:
+            data = _capture(model, *self._inputs)
+            self._source = _weak(model)
+        # All state is in before the widget opens its way to the page: one message carries it.
+        self._show(data, traits.get("stack"))
+        host = {name: traits.pop(name) for name in ("layout",) if name in traits}
+        with self.hold_trait_notifications():
+            for name, value in traits.items():
+                setattr(self, name, value)
+        self._pack(data)
+        super().__init__(**host)
+        self.on_msg(_receive)
+        HOLDINGS.add(self)
+
+    @classmethod
+    def from_arrays(cls, attentions: Any, tokens: Any, key_tokens: Any = None, **traits: Any) -> AttnView:
+        """A view of finished weights.
+
+        Parameters
+        ----------
+        attentions
+            What :meth:`attnwidget.Attention.from_arrays` takes: an array [layer, head, query, key], or one
+            [head, query, key] (or [1, head, query, key]) array a layer, numpy or torch, rows summing to 1.
+        tokens
+            Query tokens; the key tokens too, unless `key_tokens` are given.
+        **traits
+            As for `AttnView`, and `stack`, `model_name` and `text` of the capture.
+        """
+        of_capture = {name: traits.pop(name) for name in ("stack", "model_name", "text") if name in traits}
+        _check_names(traits, "from_arrays", tuple(of_capture))
+        return cls(Attention.from_arrays(attentions, tokens, key_tokens, **of_capture), **traits)
+
+    # ---- the capture
+
+    def run(self, text: Any = None, text_pair: Any = None, *, target: Any = None) -> AttnView:
+        """Capture again, with the model as it is now, and show that; all arguments left out: the same text.
+
+        Returns
+        -------
+        AttnView
+            This view.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is gone, or the view was made of an `Attention` or of arrays.
+        """
+        model = None if self._source is None else self._source()
+        if model is None:
+            what = (
+                "shows a finished capture, not a model"
+                if self._source is None
+                else "held its model weakly, and it is gone"
+            )
+            raise RuntimeError(f"this view {what}: make a new view, AttnView(model, text)")
+        inputs = self._inputs if text is None else (text, text_pair, target, self._inputs[3])
+        if text is None and (text_pair is not None or target is not None):
+            raise TypeError("text_pair and target go with a text: view.run(text, text_pair, target=...)")
+        data = _capture(model, *inputs)
+        self._inputs = inputs
+        with self.hold_sync():
+            self._show(data, self.stack)
+            self._pack(data)
+        HOLDINGS.add(self)
+        return self
+
+    def held(self) -> Attention | None:
+        """The capture this view keeps in memory, if any; for the budget of :mod:`attnwidget.holdings`."""
+        return self._data
+
+    def release(self) -> None:
+        """Let go of the capture: what the page has stays, further layers and `run` need the model."""
+        self._data = None
+        self._requests.forget()
+        self.set_trait("status", "released")
+
+    def close(self) -> None:
+        """Close the widget on every page and let go of its capture."""
+        if (requests := getattr(self, "_requests", None)) is not None:
+            requests.stop()
+            HOLDINGS.drop(self)
+            self._data = None
+        super().close()
+
+    def _show(self, data: Attention, wanted: object) -> None:
+        """Set every trait that follows from the capture, and bring the others to what it has."""
+        tokens, stacks = description.tokens_and_stacks(data)
+        new_text = tokens != self.tokens
+        # A title of the reader's own stays.
+        title = description.title(data) if self.title == self._own_title else self.title
+        self._data, self._of_model, self._own_title = data, data.model_name, description.title(data)
+        self._requests.forget()
+        self._drawn.clear()
+        name = wanted if isinstance(wanted, str) and wanted in data.stacks else next(iter(data.stacks))
+        layers = data.stacks[name].layers
+        first = next((index for index, info in enumerate(layers) if info.heads), 0)
+        layer = self.layer if self.layer < len(layers) and self.stacks else first
+        for trait, value in (
+            ("tokens", tokens),
+            ("stacks", stacks),
+            ("notes", [description.clean(note) for note in data.notes]),
+            ("status", ""),
+            ("title", title),
+            ("stack", name),
+            ("layer", layer),
+        ):
+            self.set_trait(trait, value)
+        self._drop_missing()
+        if new_text:
+            self.selected_queries = []
+            self.selected_keys = []
+
+    def _pack(self, data: Attention) -> None:
+        """Set the bytes: every layer if they are few, else the layer shown now."""
+        container, self._complete = _container(data, self.stack, self.layer)
+        self.set_trait("attention", container)
+
+    # ---- requests of the page
+
+    def _answer(self, stack: str, layer: int) -> bytes:
+        """The container of one layer; runs on the worker thread."""
+        data = self.attention_data
+        if stack not in data.stacks:
+            raise ValueError(f"stack: {stack!r:.100} is not valid. Valid: {', '.join(map(repr, data.stacks))}")
+        count = data.stacks[stack].n_layers
+        if not 0 <= layer < count:
+            raise ValueError(f"layer: {layer} is not valid. Valid: 0 to {count - 1}")
+        HOLDINGS.touch(self)
+        return encode(data, stack_layers={stack: [layer]}, overviews=False)
+
+    def _sends_from_threads(self) -> bool:
+        # ipykernel's sockets take messages from any thread. Other hosts (marimo) find their page through the thread
+        # the kernel runs on, and drop what comes from elsewhere without a word.
+        return type(self.comm).__module__.partition(".")[0] == "ipykernel"
+
+
+def _receive(view: AttnView, content: object, _buffers: object) -> None:
+    view._requests.receive(content)
+
+
+def _capture(model: Any, text: Any, text_pair: Any, target: Any, tokenizer: Any) -> Attention:
+    if text is None:
+        raise TypeError("text: AttnView(model, text) needs what the model reads; an Attention alone needs none")
+    from attnwidget.capture import capture
+
+    data = capture(model, text, text_pair, target=target, tokenizer=tokenizer)
+    if not isinstance(data, Attention):
+        raise TypeError(
+            f"text: a view shows one text, got {type(text).__name__} of {len(data)}: make one view for each"
+        )
+    return data
+
+
+def _weak(model: Any) -> Callable[[], Any]:
+    """A way to the model that does not keep it alive; a path or Hub id is loaded anew."""
+    if isinstance(model, str):
+        return lambda: model
+    try:
+        return weakref.ref(model)
+    except TypeError:  # an object without room for weak references: it cannot be found again
+        return lambda: None
+
+
+def _container(data: Attention, stack: str, layer: int) -> tuple[bytes, bool]:
+    """What travels in the trait, and whether that is every layer."""
+    layers = sum(one.n_layers for one in data.stacks.values())
+    cells = sum(info.heads * len(one.queries) * len(one.keys) for one in data.stacks.values() for info in one.layers)
+    # Attention that hardly spreads still takes a byte for ten cells. Below that, and where trying all would take long,
+    # the size of one layer tells about the others.
+    may_fit = cells <= 10 * ALL_AT_ONCE
+    if may_fit and cells > 2 * ALL_AT_ONCE:
+        probe = encode(data, stack_layers={stack: [layer]}, overviews=False)
+        may_fit = len(probe) * layers <= 1.5 * ALL_AT_ONCE
+    if may_fit:
+        whole = encode(data)
+        if len(whole) <= ALL_AT_ONCE:
+            return whole, True
+    return encode(data, stack_layers={stack: [layer]}), False
+
+
+def _check_names(traits: dict[str, Any], call: str = "AttnView", also: Sequence[str] = ()) -> None:
+    """TypeError for arguments that are not there, with the nearest that is."""
+    known = (*SHARED, "layout", *also)
+    for name in traits:
+        if name in known:
+            continue
+        if name in GIVEN:
+            raise TypeError(f"{call}() does not take {name!r}: it follows from the model and the text")
+        near = difflib.get_close_matches(name, (*known, "text_pair", "target", "tokenizer"), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"{call}() got an unexpected argument {name!r}{hint} It takes {', '.join(known)}.")
