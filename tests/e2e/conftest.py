@@ -1,0 +1,74 @@
+"""A real Chromium, driven by Playwright. Where there is none, the tests fail and say so: a browser is not optional."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from opened import Opened
+from playwright.sync_api import Browser, sync_playwright
+
+import attnwidget
+
+if TYPE_CHECKING:
+    from attnwidget import Attention, AttnView
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SENTENCE = "The dog chased the cat because it was hungry."
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here drives a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+def chromium() -> str:
+    named = os.environ.get("CHROMIUM")
+    found = shutil.which(named) if named else None
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        found = found or shutil.which(name)
+    if not found:
+        pytest.fail("no Chromium on PATH and none named by CHROMIUM: `python tests/run.py` installs one")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def attention(minilm_path: str) -> Attention:
+    captured = attnwidget.capture(minilm_path, SENTENCE)
+    assert isinstance(captured, attnwidget.Attention)
+    return captured
+
+
+@pytest.fixture
+def view(attention: Attention) -> AttnView:
+    return attnwidget.AttnView(attention, layer=3)
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
+    """Opens views as exported pages, offline; afterwards nothing may have been asked for or complained about."""
+    pages = Opened(browser, tmp_path)
+    yield pages
+    pages.close()

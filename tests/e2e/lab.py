@@ -1,0 +1,114 @@
+"""A real JupyterLab on loopback, started and stopped by the test, and its page driven like a user's."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Page
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Lab:
+    """The server. Settings and state live in `folder` alone, so that a user's own are neither read nor written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.log = (folder / "server.log").open("w")
+        env = {
+            **os.environ,
+            **{f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")},
+            "IPYTHONDIR": str(folder / "ipython"),
+            "HF_HUB_OFFLINE": "1",
+        }
+        self.server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.port={self.port}",
+                "--ServerApp.port_retries=0",
+                "--IdentityProvider.token=",
+                "--ServerApp.disable_check_xsrf=True",
+                f"--ServerApp.root_dir={folder}",
+                "--LabApp.expose_app_in_browser=True",
+            ],
+            env=env,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+        self._await_status()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _await_status(self) -> None:
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            if self.server.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/api/status", timeout=2):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        self.stop()
+        raise RuntimeError("JupyterLab did not start:\n" + (self.folder / "server.log").read_text()[-3000:])
+
+    def open(self, page: Page, name: str, cells: list[str]) -> LabNotebook:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, self.folder / f"{name}.ipynb")
+        page.goto(f"{self.url}/lab/tree/{name}.ipynb?reset")
+        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
+        page.wait_for_function(
+            "jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
+        )
+        return LabNotebook(page)
+
+    def stop(self) -> None:
+        self.server.terminate()
+        try:
+            self.server.wait(15)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+            self.server.wait()
+        self.log.close()
+
+
+class LabNotebook:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def run(self, index: int) -> str:
+        """Run one cell and give its text output."""
+        self.page.evaluate(
+            """async index => {
+                const {content} = jupyterapp.shell.currentWidget;
+                content.activeCellIndex = index;
+                await jupyterapp.commands.execute("notebook:run-cell");
+            }""",
+            index,
+        )
+        text: str = self.page.evaluate(
+            """index => {
+                const {outputs} = jupyterapp.shell.currentWidget.content.widgets[index].model.toJSON();
+                return outputs.map(o => o.text ?? o.traceback?.join("\\n") ?? "").flat().join("");
+            }""",
+            index,
+        )
+        return text

@@ -1,0 +1,97 @@
+"""Shapes and texts that break viewers: the page shows something right for each of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from opened import Opened
+from playwright.sync_api import expect
+
+from attnwidget import AttnView
+
+HOSTILE = [
+    "</script><script>window.hurt=1</script>",
+    "<img src=x onerror='window.hurt=1'>",
+    "<!--<script>",
+    "\"'`&lt;",
+    "]]>",
+    "javascript:window.hurt=1",
+    "\u202eright to left",
+    "مرحبا",
+    "e\u0301\u0301\u0301",
+    "👩‍👩‍👧‍👦",
+    "犬",
+    "\u0000\u0007\u001b[31m",
+    "\ud800",
+    "a\nb\tc",
+    "",
+    " ",
+    "x" * 300,
+    "__proto__",
+    "${window.hurt=1}",
+]
+
+
+def softmax_rows(*shape: int) -> np.ndarray:
+    scores = np.random.default_rng(0).normal(size=shape) * 2
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("mode", ["lines", "matrix"])
+@pytest.mark.parametrize(
+    ("layers", "heads", "queries", "keys"),
+    [(1, 1, 1, 1), (2, 1, 5, 5), (2, 64, 9, 9), (2, 3, 2, 40), (2, 3, 40, 2), (1, 2, 300, 300)],
+)
+def test_shapes(opened: Opened, mode: str, layers: int, heads: int, queries: int, keys: int) -> None:
+    view = AttnView.from_arrays(
+        softmax_rows(layers, heads, queries, keys),
+        [f"q{i}" for i in range(queries)],
+        [f"k{i}" for i in range(keys)],
+        mode=mode,
+    )
+    shown = opened.view(view)
+    assert shown.find("button.head").count() == heads
+    assert shown.ink(".picture canvas") > 0
+    expect(shown.find(".absence")).to_have_count(0)
+
+
+def test_layers_with_different_head_counts(opened: Opened) -> None:
+    arrays = [softmax_rows(heads, 4, 4) for heads in (2, 5, 1)]
+    view = AttnView.from_arrays(arrays, list("abcd"), heads=[1])
+    shown = opened.view(view)
+    for heads in (2, 5, 1):
+        expect(shown.find("button.head")).to_have_count(heads)
+        assert shown.strokes() > 0
+        following = shown.find("[aria-label='Next layer']")
+        if following.is_enabled():
+            following.click()
+            shown.ready()
+
+
+@pytest.mark.parametrize("mode", ["lines", "matrix"])
+def test_hostile_tokens_and_title(opened: Opened, mode: str) -> None:
+    n = len(HOSTILE)
+    view = AttnView.from_arrays(softmax_rows(1, 2, n, n), HOSTILE, mode=mode)
+    view.title = "</title></script><script>window.hurt=1</script><b>bold</b>"
+    shown = opened.view(view)
+    assert shown.page.evaluate("window.hurt") is None
+    assert shown.find("script, img, b, a").count() == 0
+    assert shown.page.locator("body > *:not(div):not(script):not(noscript)").count() == 0
+    if mode == "lines":
+        assert shown.find(".tokens-query .token").count() == n
+        for index in range(n):
+            assert shown.token("query", index).locator(".token-text").inner_text().strip() != "" or index == 15
+    expect(shown.find(".footer-title")).to_contain_text("<b>bold</b>")
+
+
+def test_a_long_text_scrolls_and_keeps_few_elements(opened: Opened) -> None:
+    n = 1200
+    view = AttnView.from_arrays(softmax_rows(1, 1, n, n), [f"t{i}" for i in range(n)])
+    shown = opened.view(view)
+    assert shown.strokes() <= 2000
+    assert shown.find(".token").count() < 300
+    shown.find(".scroller").evaluate("e => { e.scrollTop = e.scrollHeight }")
+    expect(shown.token("query", n - 1)).to_be_visible()
+    shown.token("query", n - 1).hover()
+    expect(shown.token("key", n - 1).locator(".token-value")).not_to_have_text("")
