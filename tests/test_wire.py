@@ -143,7 +143,8 @@ def test_an_attention_comes_back(attention: Any, dense_cells: int) -> None:
 
 def test_only_what_is_asked_for_is_brought() -> None:
     data = encode(make.odd(), stack_layers={"decoder": [2]}, overviews=False)
-    assert list(Container(data).blocks) == ["kinds/decoder", "weights/decoder/2", "sums/decoder/2", "entropy/decoder/2"]
+    of_layer = [f"{block}/decoder/2" for block in ("weights", "sums", "shares", "entropy")]
+    assert list(Container(data).blocks) == ["kinds/decoder", *of_layer]
     part = Container(encode(make.odd(), stack_layers={"decoder": [2]})).blocks
     assert {name for name in part if name.startswith("overview")} == {"overview/decoder", "overview/cross"}
     assert part["overview/decoder"]["shape"] == [5, 5, 7]
@@ -278,6 +279,7 @@ def test_an_axis_of_zero_beside_a_long_one_takes_no_time() -> None:
         "weights/e/0": {**empty, "shape": [0, 4 * 10**9, 0], "classes": [0] * codec.CLASS_COUNT},
         "kinds/e": {**empty, "shape": [0]},
         "sums/e/0": {**empty, "shape": [5, 0, 4 * 10**9]},
+        "shares/e/0": {**empty, "dtype": "f4", "shape": [0, 5]},
         "entropy/e/0": {**empty, "shape": [0, 4 * 10**9]},
     }
     assert decode(with_header(blocks))["e", 0].weights.size == 0

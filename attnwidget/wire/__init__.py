@@ -47,6 +47,8 @@ Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
     Mass of each row by kind of key, from exact float32 weights, in steps of 2^-16, as the difference from the sum of
     the row's cells, ⌊cells · 2^16 + ½⌋ steps; differences 0, -1, 1, -2, … are stored as 0, 1, 2, 3, …. In the place of
     the last kind stands the row's total, as it is; the last kind is that less the others.
+``shares/s/l``, f4 [heads, 5]
+    Mean mass by kind of key over the rows of each head, exact: what is said of a layer without reading its weights.
 ``entropy/s/l`` [heads, queries]
     Nats, from exact weights.
 ``value_norms/s/l`` [heads, keys]
@@ -57,8 +59,8 @@ A container may bring some layers only; the page asks for others, and a reply is
 Sizes
 -----
 12 layers × 12 heads of English text (``tests/bench/wire_size.py``): 177 kB at 32 tokens, 2.04 MB at 128, 28 MB at 512;
-a cell takes 0.95, 0.82 and 0.73 bytes. Not sorted into classes they
-would take 1.03, 0.93 and 0.85.
+a cell takes 0.95, 0.82 and 0.73 bytes. Not sorted into classes they would take
+1.03, 0.93 and 0.85.
 """
 
 from __future__ import annotations

@@ -191,6 +191,8 @@ def _layer_blocks(attention: AttentionLike, name: str, layer: int, dense_cells: 
     parts, extra = codec.pack_dense(codes) if dense else top.pack(index, codes, shape[2])
     yield "weights", Block(parts, "u1", shape, extra)
     yield "sums", pack_sums(sums, units)
+    # What a page says of layers that it does not show: no need to inflate their weights.
+    yield "shares", number_block(sums.mean(axis=1) if shape[1] else np.zeros((shape[0], len(KINDS))), dtype="f4")
     yield "entropy", number_block(entropy, dtype="u2", bits=ENTROPY_BITS)
     norms = attention.value_norms(layer, stack=name)
     if norms is not None:
@@ -213,6 +215,8 @@ class Layer:
         float32 [heads, queries, keys], each as its printed digits; 0 where a "top" layer does not list the key.
     sums
         float32 [heads, queries, 5], exact mass by kind of key (`KINDS`).
+    shares
+        float32 [heads, 5], mean of the sums over the rows.
     entropy
         float32 [heads, queries], nats.
     value_norms
@@ -223,6 +227,7 @@ class Layer:
 
     weights: NDArray[np.float32]
     sums: NDArray[np.float32]
+    shares: NDArray[np.float32]
     entropy: NDArray[np.float32]
     value_norms: NDArray[np.float32] | None
     form: str
@@ -258,6 +263,7 @@ def _read_layer(container: Container, stack: str, address: str) -> Layer:
     return Layer(
         weights=codec.VALUES[codes],
         sums=unpack_sums(planes, units),
+        shares=container.numbers(f"shares/{address}", (heads, len(KINDS))),
         entropy=container.numbers(f"entropy/{address}", (heads, queries)),
         value_norms=container.numbers(norms, (heads, keys)) if norms in container.blocks else None,
         form=form,

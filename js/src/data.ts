@@ -17,18 +17,14 @@ export type LayerState =
 /** Decoded layers are about three times their bytes on the wire; the ones not seen for longest go first. */
 const DECODED_LIMIT = 96 * 2 ** 20;
 
-/** Planes [cls, sep, punct, other, total] of all rows → shares [cls, sep, punct, other, word]. */
-function meanShares(planes: Float32Array): Float64Array {
-  const rows = planes.length / 5;
-  const sums = new Float64Array(5);
-  planes.forEach((value, at) => {
-    const kind = Math.floor(at / rows);
-    sums[kind] = (sums[kind] ?? 0) + value;
+/** Mean over the heads of [heads, 5] shares by kind of key. */
+function meanShares(shares: Float32Array): Float64Array {
+  const heads = shares.length / 5;
+  const mean = new Float64Array(5);
+  shares.forEach((share, at) => {
+    mean[at % 5] = (mean[at % 5] ?? 0) + share / heads;
   });
-  const total = sums[4] ?? 0;
-  const named = (sums[0] ?? 0) + (sums[1] ?? 0) + (sums[2] ?? 0) + (sums[3] ?? 0);
-  sums[4] = Math.max(0, total - named);
-  return total > 0 ? sums.map((value) => value / total) : sums;
+  return mean;
 }
 
 export class Data {
@@ -103,7 +99,7 @@ export class Data {
     return known;
   }
 
-  /** Mean share by kind of key of every layer the page holds, from the exact sums; undefined for the others. */
+  /** Mean share by kind of key of every layer of the container, exact; undefined for layers it does not bring. */
   shares(stack: string, layers: number): Signal<(Float64Array | undefined)[]> {
     let known = this.sharesOf.get(stack);
     if (!known) {
@@ -121,9 +117,9 @@ export class Data {
     into: Signal<(Float64Array | undefined)[]>,
   ): Promise<void> {
     const read = async (layer: number) => {
-      const name = `sums/${stack}/${layer}`;
+      const name = `shares/${stack}/${layer}`;
       const shape = container.block(name)?.shape;
-      return shape ? meanShares(await readNumbers(container, name, shape)) : undefined;
+      return shape?.[0] ? meanShares(await readNumbers(container, name, shape)) : undefined;
     };
     try {
       into.value = await Promise.all(Array.from({ length: layers }, (_, layer) => read(layer)));

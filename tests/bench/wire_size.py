@@ -79,7 +79,8 @@ def main() -> None:
         plain = sum(plainly(doubled.weights(layer)) for layer in range(6)) / (72 * n * n)
         blocks = ", ".join(f"{name} {size}" for name, size in sizes.items())
         sys.stdout.write(
-            f"{n:6} {len(data):10} {len(base64.b64encode(data)):9} {cells:11.3f} {plain:9.3f} {seconds:15.2f}  {blocks}\n"
+            f"{n:6} {len(data):10} {len(base64.b64encode(data)):9} {cells:11.3f} {plain:9.3f} {seconds:15.2f}"
+            f"  {blocks}\n"
         )
 
 

@@ -208,6 +208,18 @@ def test_ledger_of_fates_adds_up(opened: Opened, view: AttnView) -> None:
     assert left_out[2] > 50
 
 
+def test_every_layer_shows_its_shares(opened: Opened, view: AttnView, attention: Attention) -> None:
+    shown = opened.view(view)
+    kinds = np.array([token.kind for token in attention.key_tokens()])
+    bars = shown.find(".layer-bar")
+    assert bars.count() == 6
+    for layer in range(6):
+        share = attention.weights(layer)[:, :, kinds == "cls"].sum(axis=2, dtype=np.float64).mean()
+        assert f"[CLS] {share * 100:.0f} %" in (bars.nth(layer).get_attribute("title") or "")
+    bars.nth(1).click()
+    assert shown.layer() == 1
+
+
 def test_query_highlight(opened: Opened, view: AttnView) -> None:
     view.highlight = "query"
     view.selected_queries = [3]
@@ -261,8 +273,10 @@ def test_nothing_overflows(opened: Opened, view: AttnView, lang: str, mode: str,
 
 def test_hovering_moves_nothing(opened: Opened, view: AttnView) -> None:
     shown = opened.view(view)
-    where = "e => JSON.stringify([...e.querySelectorAll('.ledger, .tokens, canvas, .layers')].map(x => " \
+    where = (
+        "e => JSON.stringify([...e.querySelectorAll('.ledger, .tokens, canvas, .layers')].map(x => "
         "{const r = x.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]}))"
+    )
     before = shown.root.evaluate(where)
     for side, index in (("query", 2), ("query", 11), ("key", 0)):
         shown.token(side, index).hover()

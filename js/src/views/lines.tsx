@@ -12,6 +12,7 @@ import { labelWidth } from "./labels";
 
 /** Taller texts scroll inside the view. */
 const MAX_HEIGHT = 680;
+/** Kept free beside both columns, so that numbers appear without pushing a token aside. */
 const VALUE_WIDTH = 58;
 
 export function rowHeightFor(tokens: number): number {
@@ -33,10 +34,10 @@ export function Lines({ view, width }: { view: View; width: number }) {
   const rowHeight = rowHeightFor(rows);
   const height = rows * rowHeight;
   const shown = Math.min(height, MAX_HEIGHT);
-  const limit = Math.max(64, Math.min(170, width * 0.24));
+  const limit = Math.max(64, Math.min(170, width * 0.2));
   const labels = useMemo(() => [labelWidth(queries, limit), labelWidth(keys, limit)] as const, [queries, keys, limit]);
-  const [left, right] = [labels[0] + 10, labels[1] + VALUE_WIDTH + 14];
-  const middle = Math.max(60, Math.min(520, width - left - right - VALUE_WIDTH * 0.4));
+  const [left, right] = [labels[0] + VALUE_WIDTH, labels[1] + VALUE_WIDTH];
+  const middle = Math.max(56, Math.min(520, width - left - right));
   const range = [Math.floor(scroll.value / rowHeight) - 8, Math.ceil((scroll.value + shown) / rowHeight) + 8] as const;
   const visible = [Math.max(0, range[0]), range[1]] as const;
 
