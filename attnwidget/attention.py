@@ -166,8 +166,14 @@ class Attention:
         """How much each key's value adds to the layer's output, in the units of the residual stream.
 
         Of one head: ‖α·v·W_O‖ = α·‖v·W_O‖, shapes as `weights`. ``summed=True``: the norm of the *vector* sum over the
-        given heads (None: all), [q, k]; never more than the sum of the norms, as heads may cancel out.
+        given heads (None: all), [q, k]; never more than the sum of the norms, as heads may cancel out. Where only the
+        norms of single heads are at hand, as in an exported page, several heads are shown by their sum, under the name
+        "sum of norms". Biases of W_O belong to no head and no key, and are left out.
         ValueError where W_O cannot be found.
+
+        References
+        ----------
+        Kobayashi et al. (2020), "Attention is not only a weight: analyzing transformers with vector norms", EMNLP.
         """
         record, heads, rows, single = self._address(layer, head, stack, queries)
         norms = record.value_norms()

@@ -5,7 +5,6 @@ Random models get *peaky* weights: freshly initialised ones attend almost unifor
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 import transformers
+from tiny import peaky
 
 torch.set_num_threads(1)
 transformers.utils.logging.disable_progress_bar()
@@ -42,28 +42,6 @@ def minilm(minilm_path: str) -> Any:
 @pytest.fixture(scope="session")
 def minilm_tokenizer(minilm_path: str) -> Any:
     return transformers.AutoTokenizer.from_pretrained(minilm_path)
-
-
-def peaky(model: Any, seed: int = 0) -> Any:
-    """`model` with weights under which attention is far from uniform."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if p.ndim >= 2:
-                spread = 1.0 if "embed" in name or "wte" in name else 1.6 * p.shape[-1] ** -0.5
-                p.copy_(torch.randn(p.shape, generator=generator) * spread)
-            elif "sinks" in name or name.endswith("bias"):
-                p.copy_(torch.randn(p.shape, generator=generator) * 0.5)
-    return model.eval()
-
-
-def eager_twin(model: Any) -> Any:
-    """The same weights with eager attention: the reference, which returns its attentions."""
-    config = copy.deepcopy(model.config)
-    config._attn_implementation = "eager"
-    twin = type(model)(config)
-    twin.load_state_dict(model.state_dict())
-    return twin.eval()
 
 
 _SIZES = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from conftest import eager_twin, peaky
+from tiny import eager_twin, peaky
 from transformers.modeling_utils import AttentionInterface
 
 from attnwidget import Attention, capture

@@ -13,7 +13,7 @@ import pytest
 import tokenizers
 import torch
 import transformers
-from conftest import eager_twin
+from tiny import eager_twin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -59,7 +59,8 @@ export class View {
       const locked = store.synced.heads.value;
       const count = store.layer.value?.heads ?? 0;
       const shown = locked.length > 0 ? locked : store.hoverHead.value !== null ? [store.hoverHead.value] : null;
-      if (!shown) return `${layer} · ${t("heads.mean", { count })}`;
+      const perHead = this.signals.picture.value?.selection.perHead;
+      if (!shown) return `${layer} · ${t(perHead ? "heads.all" : "heads.mean", { count })}`;
       const heads = t(shown.length === 1 ? "heads.one" : "heads.list", { heads: shown.join(", ") });
       return `${layer} · ${heads}`;
     });

@@ -11,6 +11,15 @@ from lab import Lab, LabNotebook
 from opened import READY, Shown
 from playwright.sync_api import Browser, Page, expect
 
+HOSTILE_TOKENS = [
+    "</script><script>window.hurt=1</script>",
+    "<img src=x onerror='window.hurt=1'>",
+    "\u202eright to left",
+    "👩‍👩‍👧‍👦",
+    "\ud800",
+    "\u0000",
+    "",
+]
 VIEW = """
 import torch; torch.set_num_threads(1)
 from attnwidget import AttnView, capture
@@ -111,6 +120,26 @@ def test_two_views_of_one_widget_and_two_widgets(lab: Lab, page: Page, minilm_pa
     other.find("[aria-label='Next layer']").click()
     page.wait_for_timeout(300)
     assert read(notebook, 3) == [4, 1]
+
+
+HOSTILE = """
+import numpy as np
+from attnwidget import AttnView
+tokens = {tokens!r}
+weights = np.full((1, 2, len(tokens), len(tokens)), 1 / len(tokens))
+AttnView.from_arrays(weights, tokens, title="</title><script>window.hurt=1</script>", heads=[0])
+"""
+
+
+def test_hostile_tokens_stay_text(lab: Lab, page: Page) -> None:
+    notebook = lab.open(page, "hostile", [HOSTILE.format(tokens=HOSTILE_TOKENS)])
+    notebook.run(0)
+    view = shown(page)
+    assert view.find(".tokens-query .token").count() == len(HOSTILE_TOKENS)
+    view.token("query", 0).hover()
+    view.choose("matrix")
+    assert view.find("script, img, b, a").count() == 0
+    assert page.evaluate("window.hurt") is None
 
 
 def test_layers_beyond_the_first_message_are_asked_for(lab: Lab, page: Page, minilm_path: str) -> None:

@@ -14,7 +14,7 @@ import { labelWidth } from "./labels";
 const MAX_CELL = 30;
 const MAX_HEIGHT = 760;
 /** A label needs this much of an axis to be read. */
-const LABEL_PITCH = 13;
+const LABEL_PITCH = { query: 13, key: 17 } as const;
 const SLANT = Math.PI / 3;
 
 interface AxisProps {
@@ -31,8 +31,9 @@ interface AxisProps {
 function Axis({ view, side, tokens, cell, marked, hovered, depth }: AxisProps) {
   const { store } = view;
   const special = store.synced.highlight.value === "special";
-  const every = Math.max(1, Math.ceil(LABEL_PITCH / cell));
-  const near = (index: number, other: number) => index !== other && Math.abs(index - other) * cell < LABEL_PITCH;
+  const pitch = LABEL_PITCH[side];
+  const every = cell >= 13 ? 1 : Math.ceil(pitch / cell);
+  const near = (index: number, other: number) => every > 1 && index !== other && Math.abs(index - other) * cell < pitch;
   const always = [...marked, ...(hovered === undefined ? [] : [hovered])];
   const shown = tokens
     .map((token, index) => ({ token, index }))
