@@ -7,6 +7,12 @@ import type { Requests } from "./wire/messages";
 import { readNumbers } from "./wire/numbers";
 import { Overviews } from "./wire/overview";
 
+/** Overviews of all heads of a stack in order, or of the heads of one layer. */
+export interface Pictures {
+  overviews: Overviews;
+  perLayer: boolean;
+}
+
 export type LayerState =
   | { status: "ready"; weights: LayerWeights }
   | { status: "reading" }
@@ -16,6 +22,13 @@ export type LayerState =
 
 /** Decoded layers are about three times their bytes on the wire; the ones not seen for longest go first. */
 const DECODED_LIMIT = 96 * 2 ** 20;
+
+/** Rows that one request may name. */
+const MOST_ROWS = 64;
+
+function plain(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** Mean over the heads of [heads, 5] shares by kind of key. */
 function meanShares(shares: Float32Array): Float64Array {
@@ -30,13 +43,14 @@ function meanShares(shares: Float32Array): Float64Array {
 export class Data {
   private container: Container | undefined;
   private readonly layers = new Map<string, Signal<LayerState>>();
-  private readonly overviews = new Map<string, Signal<Overviews | undefined>>();
+  private readonly overviews = new Map<string, Signal<Pictures | undefined>>();
   private readonly sharesOf = new Map<string, Signal<(Float64Array | undefined)[]>>();
   /** Replies of the kernel, by layer. */
   private readonly received = new Map<string, Container>();
   private generation = 0;
   readonly error = signal("");
   readonly version = signal(0);
+  readonly rowsArrived = signal(0);
 
   constructor(private readonly requests: Requests | undefined) {}
 
@@ -52,7 +66,7 @@ export class Data {
     try {
       if (bytes.byteLength > 0) this.container = Container.read(bytes);
     } catch (error) {
-      this.error.value = String(error instanceof Error ? error.message : error);
+      this.error.value = plain(error);
     }
     this.version.value += 1;
   }
@@ -85,55 +99,79 @@ export class Data {
     return state;
   }
 
-  overview(stack: string): Signal<Overviews | undefined> {
-    let known = this.overviews.get(stack);
+  /** Small pictures: of the whole stack, or, for a long text, of this layer once it is here. */
+  pictures(stack: string, layer: number): Signal<Pictures | undefined> {
+    const names = this.container?.names() ?? [];
+    // Long texts bring the pictures of a layer with the layer; short ones none, they are read from the weights.
+    const perLayer =
+      !names.includes(`overview/${stack}`) && names.some((name) => name.startsWith(`overview/${stack}/`));
+    const key = perLayer ? `${stack}/${layer}` : stack;
+    let known = this.overviews.get(key);
     if (!known) {
-      const fresh = signal<Overviews | undefined>(undefined);
-      known = fresh;
-      this.overviews.set(stack, fresh);
-      // Short texts carry no overviews: they are read from the weights, where those are all there.
+      known = signal<Pictures | undefined>(undefined);
+      this.overviews.set(key, known);
       const sources = [`overview/${stack}`, `weights/${stack}/`];
-      const pictured = this.container?.names().some((name) => sources.some((source) => name.startsWith(source)));
-      if (this.container && pictured) void this.readOverviews(this.container, stack, fresh);
+      const container = perLayer ? this.containerOf(stack, layer) : this.container;
+      const pictured = container?.names().some((name) => sources.some((source) => name.startsWith(source)));
+      if (container && pictured) void this.readPictures(container, stack, perLayer ? layer : undefined, known);
     }
     return known;
   }
 
-  /** Mean share by kind of key of every layer of the container, exact; undefined for layers it does not bring. */
+  private async readPictures(
+    container: Container,
+    stack: string,
+    layer: number | undefined,
+    into: Signal<Pictures | undefined>,
+  ): Promise<void> {
+    try {
+      into.value = { overviews: await Overviews.read(container, stack, layer), perLayer: layer !== undefined };
+    } catch (error) {
+      this.error.value = plain(error);
+    }
+  }
+
+  /** Mean share by kind of key of every layer that has come, exact; undefined for the others. */
   shares(stack: string, layers: number): Signal<(Float64Array | undefined)[]> {
     let known = this.sharesOf.get(stack);
     if (!known) {
-      known = signal<(Float64Array | undefined)[]>([]);
+      known = signal<(Float64Array | undefined)[]>(new Array(layers).fill(undefined));
       this.sharesOf.set(stack, known);
-      if (this.container) void this.readShares(this.container, stack, layers, known);
+      for (let layer = 0; layer < layers; layer++) void this.readShares(stack, layer, known);
     }
     return known;
   }
 
-  private async readShares(
-    container: Container,
-    stack: string,
-    layers: number,
-    into: Signal<(Float64Array | undefined)[]>,
-  ): Promise<void> {
-    const read = async (layer: number) => {
-      const name = `shares/${stack}/${layer}`;
-      const shape = container.block(name)?.shape;
-      return shape?.[0] ? meanShares(await readNumbers(container, name, shape)) : undefined;
-    };
+  private async readShares(stack: string, layer: number, into: Signal<(Float64Array | undefined)[]>): Promise<void> {
+    const container = this.containerOf(stack, layer);
+    const name = `shares/${stack}/${layer}`;
+    const shape = container?.block(name)?.shape;
+    if (!container || !shape?.[0]) return;
     try {
-      into.value = await Promise.all(Array.from({ length: layers }, (_, layer) => read(layer)));
+      const shares = meanShares(await readNumbers(container, name, shape));
+      into.value = into.value.map((old, at) => (at === layer ? shares : old));
     } catch (error) {
-      this.error.value = error instanceof Error ? error.message : String(error);
+      this.error.value = plain(error);
     }
   }
 
-  private async readOverviews(container: Container, stack: string, into: Signal<Overviews | undefined>): Promise<void> {
-    try {
-      into.value = await Overviews.read(container, stack);
-    } catch (error) {
-      this.error.value = error instanceof Error ? error.message : String(error);
-    }
+  /** Ask for whole rows where only the largest cells of a layer are held; `rowsArrived` tells when they are here. */
+  wantRows(stack: string, layer: number, weights: LayerWeights, queries: readonly number[]): () => void {
+    const missing = queries.filter((query) => !weights.isWhole(query)).slice(0, MOST_ROWS);
+    if (!this.requests || missing.length === 0) return () => undefined;
+    const pending = this.requests.ask({ what: "rows", stack, layer, queries: missing });
+    pending.promise
+      .then(([bytes]) => weights.addRows(Container.read(bytes ?? new Uint8Array(0)), stack, layer))
+      .then(
+        () => {
+          this.rowsArrived.value += 1;
+        },
+        (error: Error) => {
+          // A newer hover took its place; nothing is wrong.
+          if (error.name !== "AbortError") this.error.value = error.message;
+        },
+      );
+    return pending.cancel;
   }
 
   private async read(container: Container, stack: string, layer: number, state: Signal<LayerState>): Promise<void> {
@@ -143,7 +181,7 @@ export class Data {
       if (generation === this.generation) state.value = { status: "ready", weights };
       this.forget();
     } catch (error) {
-      state.value = { status: "failed", error: error instanceof Error ? error.message : String(error) };
+      state.value = { status: "failed", error: plain(error) };
     }
   }
 
@@ -156,11 +194,15 @@ export class Data {
       if (!bytes) throw new Error("Python's reply carried no data");
       const container = Container.read(bytes);
       this.received.set(name, container);
+      const pictures = this.overviews.get(name);
+      if (pictures) void this.readPictures(container, stack, layer, pictures);
+      const shares = this.sharesOf.get(stack);
+      if (shares) void this.readShares(stack, layer, shares);
       await this.read(container, stack, layer, state);
     } catch (error) {
       // Forgotten, so that the next visit asks again.
       this.layers.delete(name);
-      state.value = { status: "failed", error: error instanceof Error ? error.message : String(error) };
+      state.value = { status: "failed", error: plain(error) };
     }
   }
 
@@ -170,7 +212,7 @@ export class Data {
     for (const [name, state] of ready.reverse()) {
       const now = state.peek();
       if (now.status !== "ready") continue;
-      held += now.weights.heads * now.weights.queries * now.weights.keys * 2;
+      held += now.weights.size;
       if (held > DECODED_LIMIT && ready.length > 1 && name !== ready[0]?.[0]) {
         this.layers.delete(name);
         this.received.delete(name);

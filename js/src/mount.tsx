@@ -41,9 +41,12 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   sizes.observe(root);
   store.width.value = Math.floor(root.getBoundingClientRect().width);
 
-  render(<App view={new View(store, data, root)} />, root);
+  const view = new View(store, data, root);
+  const stopFetching = view.fetchRows();
+  render(<App view={view} />, root);
   signal.addEventListener("abort", () => {
     unfollow();
+    stopFetching();
     sizes.disconnect();
     render(null, root);
     shadow.replaceChildren();

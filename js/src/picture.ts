@@ -202,6 +202,7 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
 
   const focusStrokes = computed(() => {
     const now = selection.value;
+    data.rowsArrived.value;
     if (!now || !focus.value) return null;
     if (focus.value.locked) return inView.value;
     const maxStrokes = synced.max_strokes.value;
@@ -224,25 +225,42 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
   return { heads, focus, rows, picture };
 }
 
-/** The row of a query, or the mean row of several, over the chosen heads. */
+/**
+ * Where only the largest cells of a row are held, a mean over heads would miss some of its parts: of such rows only the
+ * listed cells of a single head are known.
+ */
+export function knownRow(selection: Selection, mean: Series, query: number, row: Float32Array): void {
+  mean.row(query, row);
+  if (selection.heads.every(({ weights }) => weights.isWhole(query))) return;
+  const [only, ...others] = selection.heads;
+  const single = only !== undefined && others.length === 0;
+  for (let key = 0; key < row.length; key++) if (!(single && (row[key] ?? 0) > 0)) row[key] = Number.NaN;
+}
+
+/** The row of a query, or the mean row of several, over the chosen heads; NaN where the page does not hold it. */
 export function focusRow(selection: Selection, queries: readonly number[], keys: number): Float32Array {
-  const mean = new MeanSeries(selection.heads);
+  const mean = meanSeries(selection.heads);
   const total = new Float64Array(keys);
   const row = new Float32Array(keys);
   for (const query of queries) {
-    mean.row(query, row);
+    knownRow(selection, mean, query, row);
     for (let key = 0; key < keys; key++) total[key] = (total[key] ?? 0) + (row[key] ?? 0) / queries.length;
   }
   return Float32Array.from(total);
 }
 
-/** What each query gives to the chosen keys together. */
-export function focusColumn(selection: Selection, chosen: readonly number[], queries: number): Float32Array {
-  const mean = new MeanSeries(selection.heads);
+/** What each query gives to the chosen keys together; NaN where the page does not hold it. */
+export function focusColumn(
+  selection: Selection,
+  chosen: readonly number[],
+  queries: number,
+  keys: number,
+): Float32Array {
+  const mean = meanSeries(selection.heads);
   const column = new Float32Array(queries);
-  let row: Float32Array | undefined;
+  const row = new Float32Array(keys);
   for (let query = 0; query < queries; query++) {
-    row = mean.row(query, row);
+    knownRow(selection, mean, query, row);
     let sum = 0;
     for (const key of chosen) sum += row[key] ?? 0;
     column[query] = sum;

@@ -1,6 +1,6 @@
 /** One mounted view: its store, its data, and what every part of the page derives from them. */
 
-import { computed, type ReadonlySignal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal } from "@preact/signals";
 import type { Data } from "./data";
 import { css, keyRamps, type Palette, ramp, readPalette } from "./paint/palette";
 import { type PictureSignals, pictureSignals } from "./picture";
@@ -10,6 +10,9 @@ export interface Ramps {
   ramps: readonly Uint8ClampedArray[];
   keyRamps: Uint8Array;
 }
+
+/** Milliseconds; a pointer on its way to somewhere else asks for nothing. */
+const REST = 60;
 
 export class View {
   readonly signals: PictureSignals;
@@ -63,6 +66,25 @@ export class View {
       if (!shown) return `${layer} · ${t(perHead ? "heads.all" : "heads.mean", { count })}`;
       const heads = t(shown.length === 1 ? "heads.one" : "heads.list", { heads: shown.join(", ") });
       return `${layer} · ${heads}`;
+    });
+  }
+
+  /** Fetches the whole rows in focus where the page holds only their largest cells. Returns the end of it. */
+  fetchRows(): () => void {
+    return effect(() => {
+      const shown = this.signals.heads.value;
+      const focus = this.signals.focus.value;
+      if (!("heads" in shown) || focus?.side !== "query") return;
+      const stack = this.store.stack.peek()?.name ?? "";
+      const layers = new Map(shown.heads.map(({ layer, weights }) => [layer, weights]));
+      let cancels: (() => void)[] = [];
+      const timer = setTimeout(() => {
+        cancels = [...layers].map(([layer, weights]) => this.data.wantRows(stack, layer, weights, focus.indices));
+      }, REST);
+      return () => {
+        clearTimeout(timer);
+        for (const cancel of cancels) cancel();
+      };
     });
   }
 }

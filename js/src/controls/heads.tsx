@@ -28,8 +28,10 @@ export function Heads({ view }: { view: View }) {
   const layer = synced.layer.value;
   const count = store.layer.value?.heads ?? 0;
   data.version.value;
-  const overviews = stack ? data.overview(stack.name).value : undefined;
-  const before = stack?.layers.slice(0, layer).reduce((sum, info) => sum + info.heads, 0) ?? 0;
+  const pictures = stack ? data.pictures(stack.name, layer).value : undefined;
+  const before = pictures?.perLayer
+    ? 0
+    : (stack?.layers.slice(0, layer).reduce((sum, info) => sum + info.heads, 0) ?? 0);
   const locked = synced.heads.value;
   const pinned = synced.pinned.value;
   const preview = store.hoverHead.value;
@@ -71,8 +73,8 @@ export function Heads({ view }: { view: View }) {
               store.hoverHead.value = null;
             }}
           >
-            {overviews ? (
-              <Thumb overviews={overviews} index={before + head} ramps={ramps} keyRamps={keyRamps} />
+            {pictures ? (
+              <Thumb overviews={pictures.overviews} index={before + head} ramps={ramps} keyRamps={keyRamps} />
             ) : (
               <span class="thumb" />
             )}

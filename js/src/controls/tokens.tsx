@@ -5,6 +5,11 @@ import type { Store } from "../store";
 import type { Token } from "../types";
 import { formatWeight } from "../wire/codec";
 
+/** "…": a weight that this page does not hold. */
+function printed(value: number | undefined): string {
+  return value === undefined ? "" : Number.isNaN(value) ? "…" : formatWeight(value);
+}
+
 interface Props {
   store: Store;
   side: "query" | "key";
@@ -23,7 +28,7 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
   const nothingLocked =
     store.synced.selected_queries.value.length === 0 && store.synced.selected_keys.value.length === 0;
   let top = 0;
-  if (values) for (const value of values) top = Math.max(top, value);
+  if (values) for (const value of values) if (value > top) top = value;
 
   const preview = (index: number | null) => {
     if (index === null) store.hover.value = null;
@@ -80,12 +85,12 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
         onKeyDown={(event) => onKeyDown(event, index)}
       >
         <span class="token-cell">
-          {value !== undefined && top > 0 && (
-            <span class="bar" style={{ width: `${Math.max(value > 0 ? 1 : 0, (value / top) * 100)}%` }} />
+          {value !== undefined && value > 0 && (
+            <span class="bar" style={{ width: `${Math.max(1, (value / top) * 100)}%` }} />
           )}
           <bdi class="token-text">{token.text}</bdi>
         </span>
-        <span class="token-value">{value === undefined ? "" : formatWeight(value)}</span>
+        <span class="token-value">{printed(value)}</span>
       </div>,
     );
   }

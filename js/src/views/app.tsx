@@ -84,7 +84,10 @@ function Absence({ view }: { view: View }) {
 }
 
 function Footer({ view }: { view: View }) {
-  const { store } = view;
+  const { store, signals } = view;
+  const shown = signals.heads.value;
+  const listed =
+    "heads" in shown ? shown.heads.find(({ weights }) => weights.form === "top")?.weights.listed : undefined;
   const { synced } = store;
   const t = store.t.value;
   const stack = store.stack.value;
@@ -100,6 +103,7 @@ function Footer({ view }: { view: View }) {
         <bdi>{synced.title.value}</bdi>
       </span>
       <span>{t(stack && stack.queries !== stack.keys ? "shape.cross" : "shape.tokens", values)}</span>
+      {listed !== undefined && <span class="note">{t("top", { count: listed })}</span>}
       {synced.notes.value.map((note) => (
         <span key={note} class="note">
           {note}

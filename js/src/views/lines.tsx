@@ -43,11 +43,13 @@ export function Lines({ view, width }: { view: View; width: number }) {
 
   const focus = picture?.focus ?? null;
   const selection = picture?.selection;
+  const focusStrokes = picture?.focusStrokes;
+  // The strokes stand for rows that came later: they change when those are here.
   const [queryValues, keyValues] = useMemo((): [Float32Array | null, Float32Array | null] => {
     if (!selection || !focus) return [null, null];
     if (focus.side === "query") return [null, focusRow(selection, focus.indices, keys.length)];
-    return [focusColumn(selection, focus.indices, queries.length), null];
-  }, [selection, focus, queries, keys]);
+    return [focusColumn(selection, focus.indices, queries.length, keys.length), null];
+  }, [selection, focus, focusStrokes, queries, keys]);
 
   const highlight = synced.highlight.value;
   const special = highlight === "special";

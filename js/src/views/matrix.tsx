@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { prepare } from "../paint/canvas";
 import { drawMatrix, largest, matrixImage } from "../paint/matrix";
 import { css } from "../paint/palette";
-import { meanSeries } from "../picture";
+import { focusRow, meanSeries } from "../picture";
 import type { Token } from "../types";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
@@ -209,10 +209,15 @@ export function Matrix({ view, width }: { view: View; width: number }) {
       store.lockToken("query", from.query, event.shiftKey);
     }
   };
+  const picture = signals.picture.value;
   const hoverKey = hover?.side === "key" ? hover.index : hover?.key;
   const readout =
     now && hover?.side === "query" && hover.key !== undefined
-      ? { query: queries[hover.index], key: keys[hover.key], weight: now.row(hover.index)[hover.key] ?? 0 }
+      ? {
+          query: queries[hover.index],
+          key: keys[hover.key],
+          weight: (picture && focusRow(picture.selection, [hover.index], keys.length)[hover.key]) ?? Number.NaN,
+        }
       : null;
   return (
     <div class="matrix">
@@ -221,7 +226,7 @@ export function Matrix({ view, width }: { view: View; width: number }) {
           {readout ? (
             <>
               <bdi>{readout.query?.text}</bdi> → <bdi>{readout.key?.text}</bdi>{" "}
-              <strong class="number">{formatWeight(readout.weight)}</strong>
+              <strong class="number">{Number.isNaN(readout.weight) ? "…" : formatWeight(readout.weight)}</strong>
             </>
           ) : (
             <span class="muted">

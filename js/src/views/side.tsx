@@ -1,7 +1,7 @@
 /** Beside the picture: what is in focus, where its attention goes, and every layer at a glance. */
 
 import { useMemo } from "preact/hooks";
-import { type Focus, focusColumn, focusRow, kindShares, type Picture, shareOfKeys } from "../picture";
+import { type Focus, focusColumn, kindShares, knownRow, meanSeries, type Picture, shareOfKeys } from "../picture";
 import { KINDS } from "../scene";
 import type { Translate } from "../strings";
 import type { Token } from "../types";
@@ -46,27 +46,28 @@ interface Link {
 /** The strongest links of the focus, or of all rows. */
 function strongest(picture: Picture, focus: Focus | null, queries: number, keys: number): Link[] {
   const best: Link[] = [];
-  const offer = (link: Link) => {
-    if (best.length === STRONGEST && link.weight <= (best[STRONGEST - 1]?.weight ?? 0)) return;
-    best.push(link);
+  const offer = (query: number, key: number, weight: number) => {
+    if (!(weight > 0) || (best.length === STRONGEST && weight <= (best[STRONGEST - 1]?.weight ?? 0))) return;
+    best.push({ query, key, weight });
     best.sort((a, b) => b.weight - a.weight);
     best.length = Math.min(best.length, STRONGEST);
   };
-  if (focus?.side === "key" && focus.indices.length === 1) {
-    const key = focus.indices[0] ?? 0;
-    focusColumn(picture.selection, [key], queries).forEach((weight, query) => {
-      offer({ query, key, weight });
-    });
-  } else {
-    const rows = focus?.side === "query" ? focus.indices : Array.from({ length: queries }, (_, query) => query);
-    const wanted = focus?.side === "key" ? new Set(focus.indices) : null;
-    for (const query of rows) {
-      focusRow(picture.selection, [query], keys).forEach((weight, key) => {
-        if (!wanted || wanted.has(key)) offer({ query, key, weight });
+  if (focus?.side === "key") {
+    for (const key of focus.indices) {
+      focusColumn(picture.selection, [key], queries, keys).forEach((weight, query) => {
+        offer(query, key, weight);
       });
     }
+    return best;
   }
-  return best.filter(({ weight }) => weight > 0);
+  const rows = focus ? focus.indices : Array.from({ length: queries }, (_, query) => query);
+  const row = new Float32Array(keys);
+  const mean = meanSeries(picture.selection.heads);
+  for (const query of rows) {
+    knownRow(picture.selection, mean, query, row);
+    for (let key = 0; key < keys; key++) offer(query, key, row[key] ?? 0);
+  }
+  return best;
 }
 
 function Links({ links, queries, keys, t }: { links: Link[]; queries: Token[]; keys: Token[]; t: Translate }) {
@@ -148,9 +149,11 @@ export function Side({ view }: { view: View }) {
   const rows = focus?.side === "query" ? focus.indices : signals.rows.value;
   const selection = picture?.selection;
   const shares = useMemo(() => (selection ? kindShares(selection.heads, rows) : null), [selection, rows]);
+  const focusStrokes = picture?.focusStrokes;
+  // The strokes stand for rows that came later: they change when those are here.
   const links = useMemo(
     () => (picture ? strongest(picture, focus, queries.length, keys.length) : []),
-    [selection, focus, queries, keys],
+    [selection, focus, focusStrokes, queries, keys],
   );
   const averaged = picture && picture.selection.heads.length > 1 && !picture.selection.perHead;
   return (

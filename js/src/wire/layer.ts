@@ -7,6 +7,9 @@ import { expectBlock, readNumbers } from "./numbers";
 /** Kinds of key in the order of the sums: cls, sep, punct, other, word (KINDS of scene.ts). */
 const KIND_COUNT = 5;
 
+/** Whole rows kept beside the largest cells. */
+const MOST_WHOLE_ROWS = 256;
+
 /** How the cells are held: all of them, or only the largest keys of each row (`keys` a row, ascending by key). */
 type Cells =
   | { form: "dense"; codes: Uint16Array }
@@ -81,6 +84,8 @@ function exactSums(cells: Cells, planes: Float32Array, kinds: Float32Array, rows
 
 export class LayerWeights {
   readonly #cells: Cells;
+  /** Whole rows of a "top" layer that came later: query → codes [heads, keys]. */
+  readonly #rows = new Map<number, Uint16Array>();
   readonly #sums: Float32Array;
   readonly #entropy: Float32Array | undefined;
   readonly #valueNorms: Float32Array | undefined;
@@ -128,6 +133,41 @@ export class LayerWeights {
     return this.#cells.form;
   }
 
+  /** Cells listed of each row: all keys, or the largest ones of a "top" layer. */
+  get listed(): number {
+    return this.#cells.form === "dense" ? this.keys : this.#cells.perRow;
+  }
+
+  /** Whether a row's zeros are zeros: always in a "dense" layer, in a "top" one where the whole row has come. */
+  isWhole(query: number): boolean {
+    return this.#cells.form === "dense" || this.#rows.has(query);
+  }
+
+  /** Bytes of memory that the cells take. */
+  get size(): number {
+    const cells = this.#cells;
+    return cells.codes.byteLength + (cells.form === "top" ? cells.index.byteLength : 0);
+  }
+
+  /** Take in whole rows from the reply to a request for them. */
+  async addRows(c: Container, stack: string, layer: number): Promise<void> {
+    const name = `rows/${stack}/${layer}`;
+    const info = expectBlock(c, name, [this.heads, -1, this.keys]);
+    const [, count = 0] = info.shape;
+    const queries = await readNumbers(c, `queries/${stack}/${layer}`, [count]);
+    const codes = decodeDense(await c.bytes(name), info.shape, info.large ?? 0, info.classes ?? []);
+    // A sweep over a long text must not pile up what was seen once.
+    if (this.#rows.size + count > MOST_WHOLE_ROWS) this.#rows.clear();
+    queries.forEach((query, at) => {
+      const row = new Uint16Array(this.heads * this.keys);
+      for (let head = 0; head < this.heads; head++) {
+        const start = (head * count + at) * this.keys;
+        row.set(codes.subarray(start, start + this.keys), head * this.keys);
+      }
+      this.#rows.set(query, row);
+    });
+  }
+
   #row(head: number, query: number): number {
     if (!(head >= 0 && head < this.heads && query >= 0 && query < this.queries)) {
       throw new RangeError(`head ${head}, query ${query}: there are ${this.heads} heads and ${this.queries} queries`);
@@ -139,21 +179,32 @@ export class LayerWeights {
   weight(head: number, query: number, key: number): number {
     const row = this.#row(head, query);
     if (!(key >= 0 && key < this.keys)) throw new RangeError(`key ${key}: there are ${this.keys} keys`);
+    const whole = this.#rows.get(query);
+    if (whole) return VALUES[whole[head * this.keys + key] as number] as number;
     const cells = this.#cells;
     if (cells.form === "dense") return VALUES[cells.codes[row * this.keys + key] as number] as number;
     const at = cells.index.subarray(...span(cells, row, this.keys)).indexOf(key);
     return at < 0 ? 0 : (VALUES[cells.codes[row * cells.perRow + at] as number] as number);
   }
 
-  #add(row: number, out: Float32Array): void {
+  /** Codes of a row over all keys and where they start, if it is held whole. */
+  #whole(head: number, query: number): [codes: Uint16Array, start: number] | undefined {
     const cells = this.#cells;
-    if (cells.form === "dense") {
-      const { codes } = cells;
-      const start = row * this.keys;
+    if (cells.form === "dense") return [cells.codes, (head * this.queries + query) * this.keys];
+    const codes = this.#rows.get(query);
+    return codes && [codes, head * this.keys];
+  }
+
+  #add(head: number, query: number, out: Float32Array): void {
+    const row = this.#row(head, query);
+    const whole = this.#whole(head, query);
+    const cells = this.#cells;
+    if (whole) {
+      const [codes, start] = whole;
       for (let key = 0; key < this.keys; key++) {
         out[key] = (out[key] as number) + (VALUES[codes[start + key] as number] as number);
       }
-    } else {
+    } else if (cells.form === "top") {
       for (let i = row * cells.perRow, end = i + cells.perRow; i < end; i++) {
         const key = cells.index[i] as number;
         out[key] = (out[key] as number) + (VALUES[cells.codes[i] as number] as number);
@@ -163,15 +214,14 @@ export class LayerWeights {
 
   /** One row over all keys, into `out` where given (at least `keys` long). */
   row(head: number, query: number, out: Float32Array = new Float32Array(this.keys)): Float32Array {
-    const row = this.#row(head, query);
-    const cells = this.#cells;
-    if (cells.form === "dense") {
-      const { codes } = cells;
-      const start = row * this.keys;
+    this.#row(head, query);
+    const whole = this.#whole(head, query);
+    if (whole) {
+      const [codes, start] = whole;
       for (let key = 0; key < this.keys; key++) out[key] = VALUES[codes[start + key] as number] as number;
     } else {
       out.fill(0);
-      this.#add(row, out);
+      this.#add(head, query, out);
     }
     return out;
   }
@@ -181,7 +231,7 @@ export class LayerWeights {
     const [only] = heads;
     if (only !== undefined && heads.length === 1) return this.row(only, query, out);
     out.fill(0);
-    for (const head of heads) this.#add(this.#row(head, query), out);
+    for (const head of heads) this.#add(head, query, out);
     const share = heads.length === 0 ? 0 : 1 / heads.length;
     for (let key = 0; key < this.keys; key++) out[key] = (out[key] as number) * share;
     return out;

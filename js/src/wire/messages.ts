@@ -1,14 +1,24 @@
 /** Requests to the kernel over custom messages, twin of attnwidget/wire/messages.py. */
 import { toBytes } from "./buffers";
 
-/** What a page may ask for: one layer of one stack. */
+/** What a page may ask for: one layer of one stack, … */
 export interface LayerWanted {
   what: "layer";
   stack: string;
   layer: number;
 }
 
-export type RequestMessage = LayerWanted & { kind: "request"; id: string };
+/** … or whole rows of a layer of which it holds only the largest cells. */
+export interface RowsWanted {
+  what: "rows";
+  stack: string;
+  layer: number;
+  /** 1 to 64 of them. */
+  queries: readonly number[];
+}
+
+export type Wanted = LayerWanted | RowsWanted;
+export type RequestMessage = Wanted & { kind: "request"; id: string };
 export interface CancelMessage {
   kind: "cancel";
   id: string;
@@ -44,7 +54,7 @@ export class Requests {
     private readonly newId: () => string,
   ) {}
 
-  ask(what: LayerWanted, signal?: AbortSignal): Pending {
+  ask(what: Wanted, signal?: AbortSignal): Pending {
     const id = this.newId();
     const cancel = (): void => {
       const waiting = this.#waiting.get(id);

@@ -48,7 +48,7 @@ export class Overviews {
   private constructor(
     /** Queries and keys of each picture. */
     readonly size: [oq: number, ok: number],
-    /** Pictures: the heads of all layers, in order. */
+    /** Pictures: the heads of all layers in order, or of the one layer. */
     readonly heads: number,
     levels: Uint8Array,
   ) {
@@ -56,12 +56,12 @@ export class Overviews {
   }
 
   /**
-   * Read the pictures of a stack. A container that brings all of a small stack's weights brings none: then they are made
-   * from those.
+   * Read the pictures of a stack, or of one layer of a long one. A container that brings all of a small stack's weights
+   * brings none: then they are made from those.
    */
-  static async read(c: Container, stack: string): Promise<Overviews> {
-    const name = `overview/${stack}`;
-    if (!c.has(name)) return Overviews.#fromWeights(c, stack);
+  static async read(c: Container, stack: string, layer?: number): Promise<Overviews> {
+    const name = layer === undefined ? `overview/${stack}` : `overview/${stack}/${layer}`;
+    if (layer === undefined && !c.has(name)) return Overviews.#fromWeights(c, stack);
     const info = expectBlock(c, name, [-1, -1, -1]);
     const [heads = 0, oq = 0, ok = 0] = info.shape;
     const levels = await c.bytes(name);

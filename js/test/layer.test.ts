@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { Data } from "../src/data";
+import { focusRow, select } from "../src/picture";
+import { Container } from "../src/wire/container";
+import { LayerWeights } from "../src/wire/layer";
+
+const fixture = (name: string) =>
+  new Uint8Array(readFileSync(new URL(`../../tests/fixtures/wire/${name}.attn`, import.meta.url)));
+
+/** Stack and layer of the first weights in a container. */
+function first(container: Container): [stack: string, layer: number] {
+  const name = container.names().find((block) => block.startsWith("weights/")) ?? "";
+  const [, stack = "", layer = ""] = name.split("/");
+  return [stack, Number(layer)];
+}
+
+describe("a layer that holds only the largest cells", () => {
+  it("does not print what it does not hold", async () => {
+    const container = Container.read(fixture("top"));
+    const [stack, layer] = first(container);
+    const weights = await LayerWeights.read(container, stack, layer);
+    expect(weights.form).toBe("top");
+    expect(weights.isWhole(0)).toBe(false);
+    expect(weights.listed).toBeLessThan(weights.keys);
+    const one = focusRow(select([{ layer, head: 0, weights }]), [0], weights.keys);
+    const listed = [...one].filter((weight) => !Number.isNaN(weight));
+    expect(listed.length).toBeLessThanOrEqual(weights.listed);
+    expect(listed.length).toBeGreaterThan(0);
+    const two = focusRow(
+      select([
+        { layer, head: 0, weights },
+        { layer, head: 1, weights },
+      ]),
+      [0],
+      weights.keys,
+    );
+    expect([...two].every(Number.isNaN)).toBe(true);
+  });
+
+  it("is whole where it is dense", async () => {
+    const container = Container.read(fixture("whole"));
+    const [stack, layer] = first(container);
+    const weights = await LayerWeights.read(container, stack, layer);
+    expect(weights.isWhole(0)).toBe(true);
+    const row = focusRow(select([{ layer, head: 0, weights }]), [0], weights.keys);
+    expect(row.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 1);
+  });
+});
+
+describe("data", () => {
+  it("reads layers once, and shares of every layer without them", async () => {
+    const data = new Data(undefined);
+    data.load(fixture("whole"));
+    const [stack, layer] = first(Container.read(fixture("whole")));
+    expect(data.layer(stack, layer)).toBe(data.layer(stack, layer));
+    const shares = data.shares(stack, 2);
+    const pictures = data.pictures(stack, layer);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(data.layer(stack, layer).value.status).toBe("ready");
+    const share = shares.value[layer];
+    expect(share?.reduce((sum, part) => sum + part, 0)).toBeCloseTo(1, 3);
+    expect(data.layer(stack, 999).value.status).toBe("missing");
+    expect(pictures.value?.perLayer).toBe(false);
+  });
+});
