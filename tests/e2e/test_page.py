@@ -132,6 +132,21 @@ def test_tokens_are_pinned_added_and_freed(opened: Opened, view: AttnView) -> No
     assert shown.selected("query") == []
 
 
+def test_token_text_can_be_marked_without_locking(opened: Opened, view: AttnView) -> None:
+    shown = opened.view(view)
+    box = shown.token("query", 6).locator(".token-text").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    shown.page.mouse.move(box["x"] + 1, middle)
+    shown.page.mouse.down()
+    shown.page.mouse.move(box["x"] + box["width"] - 1, middle, steps=4)
+    shown.page.mouse.up()
+    assert shown.page.evaluate("getSelection().toString()") == "because"
+    assert shown.selected("query") == []
+    shown.token("query", 2).click()
+    assert shown.selected("query") == [2]
+
+
 def test_tokens_are_reached_by_keyboard(opened: Opened, view: AttnView) -> None:
     shown = opened.view(view)
     shown.token("query", 0).focus()

@@ -53,9 +53,9 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
     }
   };
   const onClick = (event: MouseEvent, index: number) => {
-    // Marking text with the mouse ends in a click too; that one is not meant for the lock.
-    const selected = getSelection();
-    if (selected && !selected.isCollapsed && !event.shiftKey) return;
+    // Marking text with the mouse ends in a click too; that one is not meant for the lock. (In a shadow root the
+    // selection calls itself collapsed, but its text is right.)
+    if (getSelection()?.toString() && !event.shiftKey) return;
     store.lockToken(side, index, event.shiftKey);
   };
 
@@ -81,6 +81,10 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
         onPointerLeave={() => preview(null)}
         onFocus={(event) => (event.currentTarget as HTMLElement).matches(":focus-visible") && preview(index)}
         onBlur={() => preview(null)}
+        onMouseDown={(event) => {
+          // Else shift-click would mark all text from the last click to here.
+          if (event.shiftKey) event.preventDefault();
+        }}
         onClick={(event) => onClick(event, index)}
         onKeyDown={(event) => onKeyDown(event, index)}
       >

@@ -16,17 +16,19 @@ const WIDE = 820;
 const SIDE = 330;
 const PADDING = 28;
 
+const STACKS: Readonly<Record<string, StringKey>> = {
+  encoder: "stack.encoder",
+  decoder: "stack.decoder",
+  cross: "stack.cross",
+  vision: "stack.vision",
+};
+
 function Toolbar({ view }: { view: View }) {
   const { store } = view;
   const { synced } = store;
   const t = store.t.value;
   const stacks = synced.stacks.value;
-  const stackName = (name: string) => {
-    const key = `stack.${name}`;
-    return key in { "stack.encoder": 1, "stack.decoder": 1, "stack.cross": 1, "stack.vision": 1 }
-      ? t(key as StringKey)
-      : name;
-  };
+  const stackName = (name: string) => (Object.hasOwn(STACKS, name) ? t(STACKS[name] as StringKey) : name);
   return (
     <div class="toolbar">
       <Segmented
@@ -83,6 +85,13 @@ function Absence({ view }: { view: View }) {
   ) : null;
 }
 
+/** Where weights come from, when it is not the model's own queries and keys. */
+const SOURCES: Readonly<Record<string, StringKey>> = {
+  tap: "source.tap",
+  eager: "source.eager",
+  arrays: "source.arrays",
+};
+
 function Footer({ view }: { view: View }) {
   const { store, signals } = view;
   const shown = signals.heads.value;
@@ -91,6 +100,8 @@ function Footer({ view }: { view: View }) {
   const { synced } = store;
   const t = store.t.value;
   const stack = store.stack.value;
+  const info = store.layer.value;
+  const source = SOURCES[info?.source ?? ""];
   const [queries, keys] = [store.queries.value.length, store.keys.value.length];
   const counts = [...new Set(stack?.layers.map((layer) => layer.heads).filter((heads) => heads > 0))].sort(
     (a, b) => a - b,
@@ -104,6 +115,8 @@ function Footer({ view }: { view: View }) {
       </span>
       <span>{t(stack && stack.queries !== stack.keys ? "shape.cross" : "shape.tokens", values)}</span>
       {listed !== undefined && <span class="note">{t("top", { count: listed })}</span>}
+      {source && <span>{t(source)}</span>}
+      {info && info.heads > 0 && info.note && <span class="note">{info.note}</span>}
       {synced.notes.value.map((note) => (
         <span key={note} class="note">
           {note}
