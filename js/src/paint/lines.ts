@@ -29,7 +29,7 @@ function colour(strokes: Strokes, index: number, look: LinesLook): Rgb {
   return look.perHead ? (palette.heads[series % palette.heads.length] ?? palette.ink) : palette.ink;
 }
 
-/** Strokes outside the frame are skipped; heavier ones are painted last, on top. */
+/** Strokes of tokens outside the frame are skipped; heavier ones are painted last, on top. */
 export function paintStrokes(
   context: CanvasRenderingContext2D,
   strokes: Strokes,
@@ -42,11 +42,13 @@ export function paintStrokes(
   order.sort((a, b) => (strokes.weight[a] ?? 0) - (strokes.weight[b] ?? 0));
   const crowd = Math.min(1, Math.sqrt(600 / Math.max(1, strokes.count)));
   context.lineCap = "butt";
+  const seen = (y: number) => y >= 0 && y <= height;
   for (const index of order) {
     const weight = strokes.weight[index] ?? 0;
     const from = ((strokes.query[index] ?? 0) + 0.5) * rowHeight - scroll;
     const to = ((strokes.key[index] ?? 0) + 0.5) * rowHeight - scroll;
-    if ((from < -8 && to < -8) || (from > height + 8 && to > height + 8)) continue;
+    // A curve that merely passes by tells nothing here: it is seen where one of its tokens is.
+    if (!seen(from) && !seen(to)) continue;
     const strength = Math.sqrt(weight);
     const thin = Math.max(0.55, rowHeight / 24);
     context.lineWidth = (0.6 + 3.6 * weight) * Math.min(1, thin);
