@@ -58,7 +58,7 @@ class ViewState(anywidget.AnyWidget):
     layer = Whole(0, lambda view: view._range("layer")).tag(sync=True)
     heads = Numbers([], lambda view: view._range("heads")).tag(sync=True)
     pinned = Addresses([], lambda view: view._range("pinned")).tag(sync=True)
-    mode = Choice("lines", ("lines", "matrix")).tag(sync=True)
+    mode = Choice("lines", ("lines", "matrix", "heads")).tag(sync=True)
     highlight = Choice("none", ("none", "special", "query")).tag(sync=True)
     selected_queries = Numbers([], lambda view: view._range("selected_queries")).tag(sync=True)
     selected_keys = Numbers([], lambda view: view._range("selected_keys")).tag(sync=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -170,7 +171,7 @@ def test_few_heads_have_their_own_colours() -> None:
     assert is_near(three, (194, 46, 92), 60).any()
 
 
-@pytest.mark.parametrize("mode", ["lines", "matrix"])
+@pytest.mark.parametrize("mode", ["lines", "matrix", "heads"])
 @pytest.mark.parametrize(
     ("layers", "heads", "queries", "keys"),
     [(1, 1, 1, 1), (2, 64, 20, 20), (1, 2, 300, 300), (1, 2, 3, 900), (1, 1, 600, 1)],
@@ -188,6 +189,16 @@ def test_pictures_of_any_size_stay_small(mode: str, layers: int, heads: int, que
         height, width = read(made).shape[:2]
         assert width <= 900
         assert height <= 900
+
+
+def test_heads_are_shown_together_and_long_texts_say_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = from_arrays(softmax(3, 4, 8, 8), TOKENS)
+    plain = read(picture(data, Selection("encoder", mode="heads")))
+    orange = (226, 112, 13)
+    assert not is_near(plain, orange).any()
+    assert is_near(read(picture(data, Selection("encoder", mode="heads", pinned=((1, 2),)))), orange).any()
+    monkeypatch.setattr(sys.modules["attnwidget.export.atlas"], "MOST_CELLS", 10)
+    assert read(picture(data, Selection("encoder", mode="heads"))).shape[0] < plain.shape[0]
 
 
 def test_the_same_view_gives_the_same_bytes() -> None:

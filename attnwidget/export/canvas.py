@@ -14,6 +14,9 @@ Floats = NDArray[np.float32]
 
 WHITE: Colour = (255, 255, 255)
 
+#: Pixels kept free at the sides.
+MARGIN = 12
+
 
 class Canvas:
     """A white picture of `height` × `width` pixels."""
@@ -36,6 +39,14 @@ class Canvas:
         bits = bits[max(0, -top) :, max(0, -left) :]
         area = self.pixels[max(0, top) :, max(0, left) :][: bits.shape[0], : bits.shape[1]]
         area[bits[: area.shape[0], : area.shape[1]]] = colour
+
+    def caption(self, y: int, line: str, colour: Colour, scale: int = 2) -> None:
+        """A line across the picture, in smaller letters or cut where it is too long."""
+        room = self.pixels.shape[1] - 2 * MARGIN
+        if font.width(line, scale) > room:
+            scale = 1
+        most = (room + 1) // font.ADVANCE
+        self.text(MARGIN, y, line if len(line) <= most else line[: most - 1] + "…", colour, scale)
 
     def image(self, x: int, y: int, pixels: Floats) -> None:
         """A ready picture [height, width, 3] with its top left corner at (x, y)."""

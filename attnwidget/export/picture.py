@@ -1,6 +1,6 @@
 """The picture of a view where no page runs: on GitHub, in a saved notebook, beside a page without JavaScript.
 
-It shows what the page shows, lines or matrix, from the same scene (selection, stroke budget, ledger), on a light
+It shows what the page shows, lines, matrix or heads, from the same scene (selection, stroke budget, ledger), on a light
 ground with letters of our own small font. Tokens in other scripts are labelled by their position. A long text is shown
 in part, and the caption says which.
 """
@@ -14,34 +14,19 @@ import numpy as np
 
 from attnwidget import scene
 from attnwidget.export import font, png
-from attnwidget.export.canvas import WHITE, Canvas, Colour, Floats
+from attnwidget.export.atlas import atlas
+from attnwidget.export.canvas import MARGIN, WHITE, Canvas, Colour, Floats
+from attnwidget.export.colours import FAINT, HEADS, INK, KINDS, MUTED, QUERY, STROKE
 from attnwidget.selection import Selection, mean_weights
 
 if TYPE_CHECKING:
     from attnwidget.attention import Attention, Stack
     from attnwidget.inputs.tokens import Token
 
-# The colours of the page's light theme (js/src/styles.css).
-INK: Colour = (27, 34, 48)
-MUTED: Colour = (86, 96, 115)
-STROKE: Colour = (36, 54, 92)
-FAINT: Colour = (190, 196, 206)
-QUERY: Colour = (226, 112, 13)
-KINDS: dict[str, Colour] = {"cls": (12, 154, 102), "sep": (122, 69, 238)}
-HEADS: tuple[Colour, ...] = (
-    (37, 99, 201),
-    (194, 46, 92),
-    (14, 133, 150),
-    (138, 90, 28),
-    (176, 79, 192),
-    (90, 107, 30),
-)
-
 #: Largest picture in bytes; a notebook that shows many views stays small.
 LARGEST = 200_000
 
 _WIDTH = 760
-_MARGIN = 12
 _COLUMN = 180
 _TALLEST = 616
 _LONGEST_LABEL = 14
@@ -61,15 +46,22 @@ def picture(attention: Attention, selection: Selection, *, title: str = "") -> b
     """
     stack = attention.stacks[selection.stack]
     rows = selection.rows(stack)
+    if selection.mode == "heads":
+        return _small(atlas(attention, selection), title or attention.model_name)
     series = [mean_weights(attention, selection.stack, heads, rows) for heads in selection.series(stack)]
     if not series or not rows or not stack.keys:
         canvas = Canvas(96, _WIDTH)
-        _line(canvas, 40, selection.label(stack), MUTED, scale=1)
+        canvas.caption(40, selection.label(stack), MUTED, scale=1)
     elif selection.mode == "matrix":
         canvas = _matrix(stack, selection, rows, series)
     else:
         canvas = _lines(stack, selection, rows, series)
-    _line(canvas, 10, title or attention.model_name or "attention", INK)
+    return _small(canvas, title or attention.model_name)
+
+
+def _small(canvas: Canvas, title: str) -> bytes:
+    """The finished picture as PNG, with as many shades as its size allows."""
+    canvas.caption(10, title or "attention", INK)
     # A sixty-fourth of the range is finer than one sees here; crowded pictures get by with fewer shades. The middle
     # bound leaves an exported page of 128 tokens under 3 MB.
     for step, most in ((4, LARGEST // 2), (12, LARGEST // 2), (24, LARGEST // 2), (64, LARGEST)):
@@ -99,7 +91,7 @@ def _lines(stack: Stack, selection: Selection, rows: range, series: Sequence[Flo
     height = min(_TALLEST, max(3, longest) * 22)
     top = 60
     canvas = Canvas(top + height + 48, _WIDTH)
-    _line(canvas, 34, _what(stack, selection, rows), MUTED, scale=1)
+    canvas.caption(34, _what(stack, selection, rows), MUTED, scale=1)
 
     chosen = [query for query in selection.queries if query in rows] or list(rows)
     focused = len(chosen) < len(rows) or bool(selection.keys)
@@ -125,7 +117,7 @@ def _lines(stack: Stack, selection: Selection, rows: range, series: Sequence[Flo
     mean = np.mean(series, axis=0)[[query - rows.start for query in chosen]]
     if len(chosen) == 1 and height / len(stack.keys) > font.HEIGHT:
         _numbers(canvas, mean[0], (top, height))
-    _line(canvas, top + height + 18, _ledger(stack, selection, mean, drawn), MUTED, scale=1)
+    canvas.caption(top + height + 18, _ledger(stack, selection, mean, drawn), MUTED, scale=1)
     return canvas
 
 
@@ -158,7 +150,7 @@ def _curves(
     thin = min(1.0, max(0.55, height / max(len(rows), len(stack.keys)) / 24))
     crowd = 0.45 + 0.55 * min(1.0, np.sqrt(600 / max(1, len(key))))
     canvas.curves(
-        (_MARGIN + _COLUMN, _WIDTH - _MARGIN - _COLUMN),
+        (MARGIN + _COLUMN, _WIDTH - MARGIN - _COLUMN),
         start.astype(np.float32),
         stop.astype(np.float32),
         ((0.6 + 3.6 * weight) * thin).astype(np.float32),
@@ -186,7 +178,7 @@ def _labels(
     for index in range(0, len(tokens), every):
         line = label(tokens[index], first + index)
         wide = font.width(line, scale)
-        x = _WIDTH - _MARGIN - _COLUMN + 10 if right else _MARGIN + _COLUMN - 10 - wide
+        x = _WIDTH - MARGIN - _COLUMN + 10 if right else MARGIN + _COLUMN - 10 - wide
         y = top + (index + 0.5) * pitch - 3.5 * scale
         if index in marked:
             canvas.rectangle(x - 4, y - 2 * scale, wide + 8, 11 * scale, QUERY, 0.16)
@@ -222,10 +214,10 @@ def _matrix(stack: Stack, selection: Selection, rows: range, series: Sequence[Fl
     every = max(1, int(np.ceil((font.HEIGHT + 1) / cell)))
     names = [label(token, index) for index, token in enumerate(stack.keys)][:: step * every]
     above = max(map(font.width, names)) * scale + 12
-    left, top = _MARGIN + _COLUMN, 56 + above
+    left, top = MARGIN + _COLUMN, 56 + above
     height, width = image.shape[:2]
-    canvas = Canvas(top + height + 44, max(_WIDTH, left + width + _MARGIN))
-    _line(canvas, 34, _what(stack, selection, rows, mean=True), MUTED, scale=1)
+    canvas = Canvas(top + height + 44, max(_WIDTH, left + width + MARGIN))
+    canvas.caption(34, _what(stack, selection, rows, mean=True), MUTED, scale=1)
     canvas.rectangle(left - 1, top - 1, width + 2, height + 2, FAINT)
     canvas.image(left, top, image)
     for index in range(0, pooled.shape[0], every):
@@ -241,7 +233,7 @@ def _matrix(stack: Stack, selection: Selection, rows: range, series: Sequence[Fl
         x = left + (index + 0.5) * cell - 3.5 * scale
         canvas.text(x, top - 8 - font.width(line, scale), line, tint, scale, upright=True)
     scope = f"{step} × {step} cells a pixel, the largest shown · " if step > 1 else ""
-    _line(canvas, top + height + 16, f"{scope}white 0 · darkest {largest:.3f} · square-root scale", MUTED, scale=1)
+    canvas.caption(top + height + 16, f"{scope}white 0 · darkest {largest:.3f} · square-root scale", MUTED, scale=1)
     return canvas
 
 
@@ -284,12 +276,3 @@ def _ledger(stack: Stack, selection: Selection, mean: Floats, strokes: scene.Str
     said = [word.format(share) for word, share in zip(words, shares, strict=True) if share or word != words[2]]
     kinds = zip(scene.KINDS, scene.percents([ledger.kinds[name] for name in scene.KINDS]), strict=True)
     return " · ".join(said + [f"{names[kind]} {share} %" for kind, share in kinds if share])
-
-
-def _line(canvas: Canvas, y: int, line: str, colour: Colour, scale: int = 2) -> None:
-    """A line across the picture, in smaller letters or cut where it is too long."""
-    room = canvas.pixels.shape[1] - 2 * _MARGIN
-    if font.width(line, scale) > room:
-        scale = 1
-    most = (room + 1) // font.ADVANCE
-    canvas.text(_MARGIN, y, line if len(line) <= most else line[: most - 1] + "…", colour, scale)

@@ -13,6 +13,9 @@ export interface Pictures {
   perLayer: boolean;
 }
 
+/** By layer: mean mass by kind of key of each head, [heads, 5], exact; undefined where the layer has not come. */
+export type Shares = readonly (Float32Array | undefined)[];
+
 export type LayerState =
   | { status: "ready"; weights: LayerWeights }
   | { status: "reading" }
@@ -30,21 +33,11 @@ function plain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Mean over the heads of [heads, 5] shares by kind of key. */
-function meanShares(shares: Float32Array): Float64Array {
-  const heads = shares.length / 5;
-  const mean = new Float64Array(5);
-  shares.forEach((share, at) => {
-    mean[at % 5] = (mean[at % 5] ?? 0) + share / heads;
-  });
-  return mean;
-}
-
 export class Data {
   private container: Container | undefined;
   private readonly layers = new Map<string, Signal<LayerState>>();
   private readonly overviews = new Map<string, Signal<Pictures | undefined>>();
-  private readonly sharesOf = new Map<string, Signal<(Float64Array | undefined)[]>>();
+  private readonly sharesOf = new Map<string, Signal<Shares>>();
   /** Replies of the kernel, by layer. */
   private readonly received = new Map<string, Container>();
   private generation = 0;
@@ -131,24 +124,24 @@ export class Data {
     }
   }
 
-  /** Mean share by kind of key of every layer that has come, exact; undefined for the others. */
-  shares(stack: string, layers: number): Signal<(Float64Array | undefined)[]> {
+  /** Shares of every layer that has come. */
+  shares(stack: string, layers: number): Signal<Shares> {
     let known = this.sharesOf.get(stack);
     if (!known) {
-      known = signal<(Float64Array | undefined)[]>(new Array(layers).fill(undefined));
+      known = signal<Shares>(new Array(layers).fill(undefined));
       this.sharesOf.set(stack, known);
       for (let layer = 0; layer < layers; layer++) void this.readShares(stack, layer, known);
     }
     return known;
   }
 
-  private async readShares(stack: string, layer: number, into: Signal<(Float64Array | undefined)[]>): Promise<void> {
+  private async readShares(stack: string, layer: number, into: Signal<Shares>): Promise<void> {
     const container = this.containerOf(stack, layer);
     const name = `shares/${stack}/${layer}`;
     const shape = container?.block(name)?.shape;
     if (!container || !shape?.[0]) return;
     try {
-      const shares = meanShares(await readNumbers(container, name, shape));
+      const shares = await readNumbers(container, name, shape);
       into.value = into.value.map((old, at) => (at === layer ? shares : old));
     } catch (error) {
       this.error.value = plain(error);

@@ -25,7 +25,7 @@ export interface Stack {
   layers: LayerInfo[];
 }
 
-export const MODES = ["lines", "matrix"] as const;
+export const MODES = ["lines", "matrix", "heads"] as const;
 export const HIGHLIGHTS = ["none", "special", "query"] as const;
 export const LANGUAGES = ["en", "ja"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;

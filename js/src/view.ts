@@ -2,14 +2,9 @@
 
 import { computed, effect, type ReadonlySignal } from "@preact/signals";
 import type { Data } from "./data";
-import { css, keyRamps, type Palette, ramp, readPalette } from "./paint/palette";
+import { css, keyRamps, type Palette, ramp, readPalette, type Tints } from "./paint/palette";
 import { type PictureSignals, pictureSignals } from "./picture";
 import type { Store } from "./store";
-
-export interface Ramps {
-  ramps: readonly Uint8ClampedArray[];
-  keyRamps: Uint8Array;
-}
 
 /** Milliseconds; a pointer on its way to somewhere else asks for nothing. */
 const REST = 60;
@@ -17,7 +12,7 @@ const REST = 60;
 export class View {
   readonly signals: PictureSignals;
   readonly palette: ReadonlySignal<Palette>;
-  readonly ramps: ReadonlySignal<Ramps>;
+  readonly tints: ReadonlySignal<Tints>;
   /** CSS colour of each chosen head, "layer/head" → colour, while heads keep their own. */
   readonly headColours: ReadonlySignal<ReadonlyMap<string, string>>;
   /** "layer 3 · mean of heads 6, 8" in the reader's language. */
@@ -34,7 +29,7 @@ export class View {
       store.attached.value;
       return readPalette(root);
     });
-    this.ramps = computed(() => {
+    this.tints = computed(() => {
       const palette = this.palette.value;
       return {
         ramps: [palette.ink, palette.cls, palette.sep].map((colour) => ramp(palette, colour)),

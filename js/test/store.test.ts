@@ -34,7 +34,7 @@ describe("values from Python", () => {
     ["layer", "1", "0 to 2"],
     ["heads", [4], "0 to 3"],
     ["pinned", [[2, 0]], "none"],
-    ["mode", "pie", "lines, matrix"],
+    ["mode", "pie", "lines, matrix, heads"],
     ["highlight", "SPECIAL", "none, special, query"],
     ["selected_queries", [3], "0 to 2"],
     ["stack", "decoder", "encoder, cross"],

@@ -113,7 +113,7 @@ describe("a mounted view", () => {
     const { root } = place(model);
     model.set("mode", "pie");
     await settle();
-    expect(root.querySelector("[role=alert]")?.textContent).toContain("lines, matrix");
+    expect(root.querySelector("[role=alert]")?.textContent).toContain("lines, matrix, heads");
     expect(root.querySelector('[data-value="lines"]')?.getAttribute("aria-checked")).toBe("true");
   });
 

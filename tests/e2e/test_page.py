@@ -163,7 +163,7 @@ def test_tokens_are_reached_by_keyboard(opened: Opened, view: AttnView) -> None:
 
 def test_every_control_has_a_name(opened: Opened, view: AttnView) -> None:
     shown = opened.view(view)
-    for mode in ("lines", "matrix"):
+    for mode in ("lines", "matrix", "heads"):
         shown.choose(mode)
         for control in shown.find("button, canvas[role=img], [role=option], [role=spinbutton]").all():
             name = control.get_attribute("aria-label") or control.inner_text()
@@ -189,6 +189,45 @@ def test_matrix_shows_the_weights(opened: Opened, view: AttnView, attention: Att
     assert shown.find(".legend-tick").last.inner_text() == f"{weights.max():.3f}"
     shown.page.mouse.click(box["x"] + box["width"] / n / 2, box["y"] + (2 + 0.5) * box["height"] / n)
     expect(shown.find(".axis-query [aria-selected=true]")).to_have_attribute("data-index", "2")
+
+
+def test_heads_shows_every_head_and_opens_one(opened: Opened, view: AttnView, attention: Attention) -> None:
+    shown = opened.view(view)
+    shown.choose("heads")
+    canvas = shown.find(".atlas-cells canvas").first
+    assert shown.ink(".atlas-cells canvas") > 50_000
+
+    def middle(layer: int, head: int) -> tuple[float, float]:
+        box = canvas.bounding_box()
+        assert box is not None
+        pitch, row = (box["width"] - 44) / 12, (box["height"] - 2) / 6
+        return box["x"] + 44 + (head + 0.35) * pitch, box["y"] + (layer + 0.4) * row
+
+    shown.page.mouse.move(*middle(1, 8))
+    expect(shown.find(".readout")).to_contain_text("L1 H8")
+    kinds = np.array([token.kind for token in attention.key_tokens()])
+    share = attention.weights(1, 8)[:, kinds == "cls"].sum(axis=1, dtype=np.float64).mean()
+    said = re.search(r"\[CLS\] (\d+) %", shown.find(".readout").inner_text().replace("\n", " "))
+    assert said is not None
+    assert abs(int(said[1]) - 100 * share) < 1
+    shown.page.keyboard.down("Shift")
+    shown.page.mouse.click(*middle(1, 8))
+    shown.page.mouse.click(*middle(5, 10))
+    shown.page.keyboard.up("Shift")
+    expect(shown.find(".collected")).to_contain_text("L1 H8, L5 H10")
+    shown.find(".collected button").first.click()
+    expect(shown.find(".side-title")).to_contain_text("L1 H8, L5 H10")
+    shown.choose("heads")
+    shown.page.mouse.click(*middle(4, 2))
+    assert shown.layer() == 4
+    assert shown.pressed_heads() == [2]
+    shown.choose("heads")
+    canvas.focus()
+    shown.page.keyboard.press("ArrowDown")
+    shown.page.keyboard.press("ArrowRight")
+    expect(shown.find(".readout")).to_contain_text("L5 H1")
+    shown.page.keyboard.press("Enter")
+    assert (shown.layer(), shown.pressed_heads()) == (5, [1])
 
 
 def test_special_highlight_and_its_shares(opened: Opened, view: AttnView, attention: Attention) -> None:
@@ -272,7 +311,7 @@ def test_the_page_opens_in_the_state_of_the_view(opened: Opened, view: AttnView)
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
-@pytest.mark.parametrize("mode", ["lines", "matrix"])
+@pytest.mark.parametrize("mode", ["lines", "matrix", "heads"])
 @pytest.mark.parametrize("width", [400, 1000, 1600])
 def test_nothing_overflows(opened: Opened, view: AttnView, lang: str, mode: str, width: int) -> None:
     view.lang, view.mode = lang, mode

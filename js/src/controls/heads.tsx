@@ -1,22 +1,22 @@
 /** Strip of head thumbnails: every head's pattern before one is chosen. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { paintThumb } from "../paint/thumb";
+import type { Tints } from "../paint/palette";
+import { paintThumb, thumbImage } from "../paint/thumb";
 import type { View } from "../view";
 import type { Overviews } from "../wire/overview";
 
 interface ThumbProps {
   overviews: Overviews;
   index: number;
-  ramps: readonly Uint8ClampedArray[];
-  keyRamps: Uint8Array;
+  tints: Tints;
 }
 
-function Thumb({ overviews, index, ramps, keyRamps }: ThumbProps) {
+function Thumb({ overviews, index, tints }: ThumbProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    if (canvas.current) paintThumb(canvas.current, overviews, index, ramps, keyRamps);
-  }, [overviews, index, ramps, keyRamps]);
+    if (canvas.current) paintThumb(canvas.current, thumbImage(overviews, index, tints));
+  }, [overviews, index, tints]);
   return <canvas ref={canvas} class="thumb" />;
 }
 
@@ -36,7 +36,7 @@ export function Heads({ view }: { view: View }) {
   const pinned = synced.pinned.value;
   const preview = store.hoverHead.value;
   const colours = view.headColours.value;
-  const { ramps, keyRamps } = view.ramps.value;
+  const tints = view.tints.value;
 
   const move = (event: KeyboardEvent, head: number) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -74,7 +74,7 @@ export function Heads({ view }: { view: View }) {
             }}
           >
             {pictures ? (
-              <Thumb overviews={pictures.overviews} index={before + head} ramps={ramps} keyRamps={keyRamps} />
+              <Thumb overviews={pictures.overviews} index={before + head} tints={tints} />
             ) : (
               <span class="thumb" />
             )}

@@ -52,6 +52,12 @@ export function mix(from: Rgb, to: Rgb, share: number): Rgb {
   return [at(0), at(1), at(2)];
 }
 
+/** Ramps [ink, cls, sep] and which of them each key uses. */
+export interface Tints {
+  ramps: readonly Uint8ClampedArray[];
+  keyRamps: Uint8Array;
+}
+
 /** 256 steps from paper to `to`; a share in [0, 1] picks the step. */
 export function ramp(palette: Palette, to: Rgb): Uint8ClampedArray {
   const steps = new Uint8ClampedArray(256 * 4);

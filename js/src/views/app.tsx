@@ -6,6 +6,7 @@ import { Stepper } from "../controls/stepper";
 import type { StringKey } from "../strings";
 import { HIGHLIGHTS, MODES } from "../types";
 import type { View } from "../view";
+import { Atlas } from "./atlas";
 import { Ledger } from "./ledger";
 import { Lines } from "./lines";
 import { Matrix } from "./matrix";
@@ -45,14 +46,16 @@ function Toolbar({ view }: { view: View }) {
           onChange={(name) => store.goToStack(name)}
         />
       )}
-      <Stepper
-        label={t("layer")}
-        previous={t("layer.previous")}
-        next={t("layer.next")}
-        value={synced.layer.value}
-        count={store.stack.value?.layers.length ?? 0}
-        onChange={(layer) => store.goToLayer(layer)}
-      />
+      {synced.mode.value !== "heads" && (
+        <Stepper
+          label={t("layer")}
+          previous={t("layer.previous")}
+          next={t("layer.next")}
+          value={synced.layer.value}
+          count={store.stack.value?.layers.length ?? 0}
+          onChange={(layer) => store.goToLayer(layer)}
+        />
+      )}
       <Segmented
         label={t("highlight")}
         value={synced.highlight.value}
@@ -122,7 +125,7 @@ function Footer({ view }: { view: View }) {
           {note}
         </span>
       ))}
-      <span class="hint">{t(synced.mode.value === "lines" ? "hint.lines" : "hint.matrix")}</span>
+      <span class="hint">{t(`hint.${synced.mode.value}`)}</span>
     </footer>
   );
 }
@@ -131,8 +134,9 @@ export function App({ view }: { view: View }) {
   const { store, signals } = view;
   const { synced } = store;
   const width = store.width.value;
+  const atlas = synced.mode.value === "heads";
   const wide = width >= WIDE;
-  const pictureWidth = (wide ? width - SIDE : width) - PADDING;
+  const pictureWidth = (wide && !atlas ? width - SIDE : width) - PADDING;
   const picture = signals.picture.value;
   const shown = "heads" in signals.heads.value;
   const t = store.t.value;
@@ -147,7 +151,7 @@ export function App({ view }: { view: View }) {
       }}
     >
       <Toolbar view={view} />
-      <Heads view={view} />
+      {!atlas && <Heads view={view} />}
       {store.message.value && (
         <p class="message" role="alert">
           {store.message.value}
@@ -158,15 +162,16 @@ export function App({ view }: { view: View }) {
           {synced.status.value === "released" ? t("released") : synced.status.value}
         </p>
       )}
-      <div class="main">
-        <div class="picture" aria-busy={!shown}>
-          <Absence view={view} />
+      <div class="main" data-alone={atlas ? "" : undefined}>
+        <div class="picture" aria-busy={!shown && !atlas}>
+          {!atlas && <Absence view={view} />}
+          {width > 0 && atlas && <Atlas view={view} width={pictureWidth} />}
           {width > 0 && synced.mode.value === "lines" && <Lines view={view} width={pictureWidth} />}
           {width > 0 && synced.mode.value === "matrix" && <Matrix view={view} width={pictureWidth} />}
         </div>
-        <Side view={view} />
+        {!atlas && <Side view={view} />}
       </div>
-      <Ledger view={view} accounts={picture?.ledger} />
+      {!atlas && <Ledger view={view} accounts={picture?.ledger} />}
       <Footer view={view} />
     </section>
   );

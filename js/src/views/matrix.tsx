@@ -10,6 +10,7 @@ import type { Token } from "../types";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
 import { labelWidth } from "./labels";
+import { Legend } from "./legend";
 
 const MAX_CELL = 30;
 const MAX_HEIGHT = 760;
@@ -81,27 +82,6 @@ function Axis({ view, side, tokens, cell, marked, hovered, depth }: AxisProps) {
   );
 }
 
-function Legend({ view, max }: { view: View; max: number }) {
-  const [ramp] = view.ramps.value.ramps;
-  const stops = [0, 0.25, 0.5, 0.75, 1].map((at) => {
-    const step = Math.round(at * 255) * 4;
-    return css([ramp?.[step] ?? 0, ramp?.[step + 1] ?? 0, ramp?.[step + 2] ?? 0]);
-  });
-  return (
-    <div class="legend">
-      <span class="muted">{view.store.t.value("legend")}</span>
-      <div class="legend-scale">
-        <div class="legend-bar" style={{ background: `linear-gradient(to right, ${stops.join(", ")})` }} />
-        {[0, 0.5, 1].map((at) => (
-          <span key={at} class="legend-tick" style={{ left: `${at * 100}%` }}>
-            {formatWeight(at * at * max)}
-          </span>
-        ))}
-      </div>
-    </div>
-  );
-}
-
 export function Matrix({ view, width }: { view: View; width: number }) {
   const { store, signals } = view;
   const { synced } = store;
@@ -133,7 +113,7 @@ export function Matrix({ view, width }: { view: View; width: number }) {
   const lockedKeys = synced.selected_keys.value;
   const hover = store.hover.value;
   const fade = synced.highlight.value === "query" && locked.length > 0;
-  const { ramps, keyRamps } = view.ramps.value;
+  const { ramps, keyRamps } = view.tints.value;
   const palette = view.palette.value;
   const now = series.value;
   const scale = max.value;

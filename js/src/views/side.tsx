@@ -92,6 +92,16 @@ function Links({ links, queries, keys, t }: { links: Link[]; queries: Token[]; k
   );
 }
 
+/** Mean over the heads of [heads, 5] shares by kind of key. */
+function meanShares(shares: Float32Array | undefined): number[] | undefined {
+  if (!shares) return undefined;
+  const mean = [0, 0, 0, 0, 0];
+  shares.forEach((share, at) => {
+    mean[at % 5] = (mean[at % 5] ?? 0) + (share * 5) / shares.length;
+  });
+  return mean;
+}
+
 function Layers({ view }: { view: View }) {
   const { store, data } = view;
   const t = store.t.value;
@@ -106,7 +116,7 @@ function Layers({ view }: { view: View }) {
       <figcaption>{t("layers.each")}</figcaption>
       <div class="layers-bars">
         {stack.layers.map((_, layer) => {
-          const share = shares[layer];
+          const share = meanShares(shares[layer]);
           const percent = (kind: number) => Math.round((share?.[kind] ?? 0) * 100);
           const title = share
             ? KINDS.map((kind, index) => ({ kind, index }))
