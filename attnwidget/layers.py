@@ -14,6 +14,19 @@ from attnwidget.inputs.tokens import Token
 Floats = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Held:
+    """One thing that a layer holds: `what` ("queries", "masks", …), its bytes and number type, `where` it lies
+    ("memory", "disk", or "model": the model's own, not a copy), and an `identity` that layers share which share it.
+    """
+
+    what: str
+    nbytes: int
+    dtype: str
+    where: str
+    identity: int
+
+
 class Layer(Protocol):
     """One attention call for one text: a source of weights. `heads` and `rows` are lists of valid indices."""
 
@@ -34,13 +47,27 @@ class Layer(Protocol):
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """What a layer holds: number of `heads` (0: no attention weights), `source` ("interface": recomputed from recorded
-    queries and keys; "eager": as the model returned them; "arrays": as given), and a `note` for the reader.
+    """What a layer holds.
+
+    Attributes
+    ----------
+    heads : int
+        Number of heads; 0: no attention weights.
+    source : str
+        Where the weights come from. "interface": recomputed from queries and keys recorded in transformers' attention
+        interface; "tap": read from the tensor functions of a model with attention code of its own; "eager": as the
+        model returned them under eager attention; "arrays": as given.
+    note : str
+        For the reader: why there are no weights, or what is special about them.
+    residual : float or None
+        What the self-check found on a few rows: the largest difference between recomputed attention and what the
+        model computed, relative to the largest output. None where there was nothing to compare with.
     """
 
     heads: int
     source: str
     note: str = ""
+    residual: float | None = None
 
 
 @dataclass(frozen=True)

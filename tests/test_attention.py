@@ -78,7 +78,7 @@ def test_what_is_refused(found: Attention, call: Any, kind: type[Exception], mes
 @pytest.mark.parametrize("size", [1, 7, 32, 64])
 @pytest.mark.parametrize("block", [40, 500, 1 << 22])
 def test_overview(found: Attention, size: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attnwidget.attention._BLOCK", block)
+    monkeypatch.setattr("attnwidget.overviews.CELLS_AT_ONCE", block)
     whole, edges = found.weights(2), bin_edges(40, size)
     small = found.overview(2, size=size)
     bins = min(size, 40)

@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from attnwidget.capture.notes import is_compiled
+
 _HOOKS = (
     "_forward_hooks",
     "_forward_hooks_with_kwargs",
@@ -47,7 +49,7 @@ def as_guest(model: Any) -> Iterator[None]:
         undo.callback(_set_flags, flags)
         # Flags directly, not eval(): some models override train() and do more.
         _set_flags([(module, False) for module, _ in flags])
-        if any(_compiled(module) for module in model.modules()):
+        if any(is_compiled(module) for module in model.modules()):
             # A compiled model calls neither Python functions nor hooks; this stance runs its source instead.
             undo.enter_context(torch.compiler.set_stance("force_eager"))
         undo.enter_context(torch.no_grad())
@@ -68,10 +70,6 @@ def configs(model: Any) -> list[Any]:
     for module in model.modules():
         add(getattr(module, "config", None))
     return list(found.values())
-
-
-def _compiled(module: Any) -> bool:
-    return getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in getattr(module, "_modules", {})
 
 
 def _set_flags(flags: list[tuple[Any, bool]]) -> None:

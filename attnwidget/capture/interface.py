@@ -12,17 +12,67 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-Hear = Callable[..., None]
+
+@dataclass
+class Heard:
+    """One attention call: what it was given, and what it returned.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        The module that called.
+    q, k, v : torch.Tensor
+        [B, H, q, d], [B or 1, G, k, d], [B or 1, G, k, d_v].
+    mask : torch.Tensor, BlockMask or None
+    kwargs : dict
+        All other arguments: scaling, softcap, is_causal, …
+    output : torch.Tensor
+        [B, q, H, d_v]
+    implementation : str or None
+        Name of the function that ran.
+    own : callable or None
+        The architecture's own eager function, which returns (output, weights); None where it has none.
+    ran_own : bool
+        Whether that is the function that ran.
+    source : str
+        See :class:`attnwidget.layers.LayerInfo`.
+    """
+
+    module: Any
+    q: Any
+    k: Any
+    v: Any
+    mask: Any = None
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    output: Any = None
+    implementation: str | None = None
+    own: Callable[..., Any] | None = None
+    ran_own: bool = False
+    source: str = "interface"
 
 
 class Listener:
-    """Hears the attention calls of one model: those of `modules` (ids), in the context that set it."""
+    """Hears the attention calls of one model: those of `modules` (ids), in the context that set it.
 
-    def __init__(self, modules: dict[int, Any], hear: Hear) -> None:
+    `busy` is above zero while a call is under way or being recorded: whatever tensors do then is part of that call.
+    """
+
+    def __init__(self, modules: dict[int, Any], hear: Callable[[Heard], None]) -> None:
         self.modules, self.hear = modules, hear
+        self.busy = 0
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """Mark a call as under way."""
+        self.busy += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
 
 
 _listener: ContextVar[Listener | None] = ContextVar("attnwidget_listener", default=None)
@@ -55,7 +105,7 @@ def _interface_class() -> Any:
     if not callable(getattr(interface, "get_interface", None)):
         raise RuntimeError(
             "attnwidget listens to attention through AttentionInterface.get_interface, which transformers "
-            f"{transformers.__version__} does not have: install transformers 5 (pip install 'transformers>=5')"
+            f"{transformers.__version__} does not have: 5.1 is the first that does (pip install 'transformers>=5.1')"
         )
     return interface
 
@@ -96,11 +146,25 @@ def _tap(function: Any, implementation: Any, default: Any, listener: Listener) -
     def tapped(
         module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
-        result = function(module, query, key, value, attention_mask, *args, **kwargs)
         # Asked again at the time of the call: the function may be kept, or run in another context.
-        if _listener.get() is listener and id(module) in listener.modules:
-            own = function is default
-            listener.hear(module, query, key, value, attention_mask, kwargs, result, implementation, own)
+        if _listener.get() is not listener or id(module) not in listener.modules:
+            return function(module, query, key, value, attention_mask, *args, **kwargs)
+        with listener.within():
+            result = function(module, query, key, value, attention_mask, *args, **kwargs)
+            listener.hear(
+                Heard(
+                    module,
+                    query,
+                    key,
+                    value,
+                    attention_mask,
+                    kwargs,
+                    result[0] if isinstance(result, tuple) else result,
+                    implementation,
+                    default,
+                    function is default,
+                )
+            )
         return result
 
     return tapped

@@ -2,127 +2,95 @@
 
 A mask is the hidden n² term of a capture (268 MB at 16,000 tokens), while almost every one is an interval of keys in
 each row. So it is kept as intervals, after an exact check, else as bits; additive terms are kept along their diagonals
-where they depend on the distance only (T5, ALiBi), else as they are.
+where they depend on the distance only (T5, ALiBi), as one row where they depend on the key only, else as they are. All
+of it is read in blocks of rows, so that no second n² array is made either.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from attnwidget.capture.forms import (
+    Bits,
+    Bools,
+    Dense,
+    Diagonals,
+    Intervals,
+    Pick,
+    Seen,
+    Term,
+    as_pick,
+    blocks_of_rows,
+)
 from attnwidget.layers import Floats
 
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int32]
-Pick = Sequence[int] | slice
-
-
-@dataclass(frozen=True, eq=False)
-class Intervals:
-    """Row i of group g sees keys first[g, i] ≤ key < last[g, i]. One group for all heads, or one for each head."""
-
-    first: Ints
-    last: Ints
-
-    @property
-    def nbytes(self) -> int:
-        return self.first.nbytes + self.last.nbytes
-
-    def visible(self, heads: Pick, rows: Pick, keys: int) -> Bools:
-        """Bool [1 or len(heads), rows, keys]"""
-        at = np.arange(keys, dtype=np.int32)
-        first, last = (_pick(a, heads, rows)[..., None] for a in (self.first, self.last))
-        seen: Bools = (at >= first) & (at < last)
-        return seen
-
-
-@dataclass(frozen=True, eq=False)
-class Bits:
-    """Any other pattern: packed bits uint8 [group, q, ⌈keys/8⌉]."""
-
-    packed: npt.NDArray[np.uint8]
-
-    @property
-    def nbytes(self) -> int:
-        return self.packed.nbytes
-
-    def visible(self, heads: Pick, rows: Pick, keys: int) -> Bools:
-        return np.unpackbits(_pick(self.packed, heads, rows), axis=-1, count=keys).astype(bool)
-
-
-@dataclass(frozen=True, eq=False)
-class Diagonals:
-    """An additive term of the distance only: term[g, i, j] = along[g, j − i + q − 1]."""
-
-    along: Floats
-    queries: int
-
-    @property
-    def nbytes(self) -> int:
-        return self.along.nbytes
-
-    def term(self, heads: Pick, rows: Pick, keys: int) -> Floats:
-        """float32 [1 or len(heads), rows, keys]"""
-        along = self.along if len(self.along) == 1 else self.along[_as_pick(heads)]
-        at = np.arange(keys)[None, :] - np.arange(self.queries)[_as_pick(rows)][:, None] + self.queries - 1
-        return along[:, at]
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """Any other additive term: float32 [group, q, keys]."""
-
-    values: Floats
-
-    @property
-    def nbytes(self) -> int:
-        return self.values.nbytes
-
-    def term(self, heads: Pick, rows: Pick, keys: int) -> Floats:
-        return _pick(self.values, heads, rows)
-
-
-Seen = Intervals | Bits
-Term = Diagonals | Dense
-
-
-def _as_pick(index: Pick) -> Any:
-    return index if isinstance(index, slice) else np.asarray(index, np.intp)
-
-
-def _pick(array: npt.NDArray[Any], heads: Pick, rows: Pick) -> npt.NDArray[Any]:
-    array = array if len(array) == 1 else array[_as_pick(heads)]
-    return array[:, _as_pick(rows)]
+__all__ = ["Bits", "Dense", "Diagonals", "Intervals", "Pick", "Seen", "Term"]
 
 
 def compress(seen: Bools) -> Seen | None:
     """The smallest exact form of bool [group, q, keys]; None where every query sees every key."""
-    if seen.all():
+    groups, rows, keys = seen.shape
+    return _compress(lambda: (seen[:, a:b] for a, b in blocks_of_rows(rows, groups * keys)), keys)
+
+
+def _compress(blocks: Callable[[], Iterator[Bools]], keys: int) -> Seen | None:
+    """`compress` of blocks of rows, which may be asked for twice."""
+    found = []
+    for seen in blocks():
+        ends = np.array([_ends(row) for row in seen.reshape(-1, keys)], np.int32).reshape(*seen.shape[:2], 2)
+        if (ends < 0).any():
+            return Bits(np.concatenate([np.packbits(block, axis=-1) for block in blocks()], axis=1))
+        found.append(ends)
+    if not found:
         return None
-    keys = seen.shape[-1]
-    counts = seen.sum(-1, dtype=np.int32)
-    first = np.where(counts > 0, seen.argmax(-1), 0).astype(np.int32)
-    # Exact: a row is an interval if and only if as many cells are set as lie between its first and its last.
-    last = np.where(counts > 0, keys - seen[..., ::-1].argmax(-1), 0).astype(np.int32)
-    if (last - first == counts).all():
-        return Intervals(first, last)
-    return Bits(np.packbits(seen, axis=-1))
+    first, last = np.moveaxis(np.concatenate(found, axis=1), -1, 0)
+    return simplest(Intervals(first.copy(), last.copy()), keys)
 
 
-def compress_term(values: Floats) -> Term | None:
-    """The smallest exact form of float32 [group, q, keys]; None where all of it is zero."""
+def _ends(row: Bools) -> tuple[int, int]:
+    """The interval that a row is, exactly; negative where it is none."""
+    count = int(np.count_nonzero(row))
+    first = int(row.argmax()) if count else 0
+    # Row by row: counting and searching in one row is quicker than any sum over an axis.
+    return (first, first + count) if np.count_nonzero(row[first : first + count]) == count else (-1, -1)
+
+
+def simplest(seen: Seen | None, keys: int) -> Seen | None:
+    """None where every query sees every key."""
+    whole = isinstance(seen, Intervals) and (seen.last - seen.first == keys).all()
+    return None if whole else seen
+
+
+def compress_term(values: Floats, seen: Bools | None = None) -> Term | None:
+    """The smallest exact form of float32 [group, q, keys]; None where all of it is zero.
+
+    Exact in the cells that are `seen` (all where not given); what stands in the others does not matter.
+    """
+    groups, rows, keys = values.shape
     if not values.any():
         return None
-    along = np.concatenate([values[:, :0:-1, 0], values[:, 0, :]], axis=1)
-    diagonals = Diagonals(along, values.shape[1])
-    everywhere = slice(None)
-    if np.array_equal(diagonals.term(everywhere, everywhere, values.shape[2]), values):
-        return diagonals
+
+    def right(term: Term) -> bool:
+        for start, stop in blocks_of_rows(rows, groups * keys):
+            wrong = term.term(slice(None), slice(start, stop), keys) != values[:, start:stop]
+            if (wrong if seen is None else wrong & seen[:, start:stop]).any():
+                return False
+        return True
+
+    along = np.zeros((groups, rows + keys - 1), np.float32)
+    alike = np.zeros((groups, 1, keys), np.float32)
+    for row in range(rows):
+        stretch = along[:, rows - 1 - row : rows - 1 - row + keys]
+        for target in (stretch, alike[:, 0]):
+            np.copyto(target, values[:, row], where=True if seen is None else seen[:, row])
+    for term in (Diagonals(along, rows), Dense(alike)):
+        if right(term):
+            return term
     return Dense(values)
 
 
@@ -157,27 +125,47 @@ def read(mask: Any, sample: int, rows: Pick, columns: Pick, queries: int, keys: 
     mask = mask[min(sample, mask.shape[0] - 1), :, :, :keys]
     if mask.shape[1] not in (1, queries):
         mask = mask[:, -queries:]
-    mask = mask.detach().cpu()
-    if mask.dtype == torch.bool or not mask.dtype.is_floating_point:
-        seen = mask.bool().numpy()
-        return compress(_spread(seen, rows, columns, queries)), None
+    mask = mask.detach()
+    additive = mask.dtype.is_floating_point
     # Masked cells of an additive mask hold the lowest number of its dtype or −inf, sometimes with a bias added.
-    lowest = torch.finfo(mask.dtype).min / 2
-    values = mask.float().numpy()
-    seen = _spread(values > lowest, rows, columns, queries)
-    added = np.where(seen, _spread(values, rows, columns, queries), np.float32(0)).astype(np.float32)
-    return compress(seen), compress_term(added)
+    lowest = torch.finfo(mask.dtype).min / 2 if additive else 0.0
+
+    def read_seen() -> Iterator[Bools]:
+        for block in _rows_of(mask, rows, columns, queries):
+            yield block > lowest if additive else block
+
+    seen = _compress(read_seen, len(range(keys)[columns]) if isinstance(columns, slice) else len(columns))
+    if not additive or not any(np.where(b > lowest, b, 0).any() for b in _rows_of(mask, rows, columns, queries)):
+        return seen, None
+    values = np.concatenate(list(_rows_of(mask, rows, columns, queries)), axis=1)
+    kept = values > lowest
+    values[~kept] = 0
+    return seen, compress_term(values, kept)
 
 
 def read_term(bias: Any, sample: int, rows: Pick, columns: Pick, queries: int, keys: int) -> Term | None:
     """Position bias tensor [B or 1, H or 1, q or 1, k] → its compressed form for one sample."""
-    bias = bias[min(sample, bias.shape[0] - 1), :, :, :keys].detach().float().cpu().numpy()
-    return compress_term(np.ascontiguousarray(_spread(bias, rows, columns, queries)))
+    bias = bias[min(sample, bias.shape[0] - 1), :, :, :keys].detach()
+    return compress_term(np.concatenate(list(_rows_of(bias, rows, columns, queries)), axis=1))
 
 
-def _spread(array: npt.NDArray[Any], rows: Pick, columns: Pick, queries: int) -> npt.NDArray[Any]:
-    full = np.broadcast_to(array, (array.shape[0], queries, array.shape[-1]))
-    return full[:, _as_pick(rows)][:, :, _as_pick(columns)]
+def _rows_of(tensor: Any, rows: Pick, columns: Pick, queries: int) -> Iterator[npt.NDArray[Any]]:
+    """Blocks of the kept rows and columns of a tensor [group, q or 1, k]: bool, or float32."""
+    import torch
+
+    kept = np.arange(queries)[as_pick(rows)]
+    whole = isinstance(rows, slice)
+    for start, stop in blocks_of_rows(len(kept), tensor.shape[0] * tensor.shape[2]):
+        some = kept[start:stop]
+        if tensor.shape[1] == 1:
+            block = tensor.expand(-1, stop - start, -1)
+        elif whole:
+            block = tensor[:, some[0] : some[-1] + 1]
+        else:
+            block = tensor[:, torch.from_numpy(some).to(tensor.device)]
+        block = block.to("cpu", torch.float32 if tensor.dtype.is_floating_point else torch.bool)
+        cells: npt.NDArray[Any] = block.numpy()[:, :, as_pick(columns)]
+        yield cells
 
 
 def version(tensor: Any) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from attnwidget.capture.masks import version
-from attnwidget.layers import Floats
+from attnwidget.layers import Floats, Held
 
 _NAMES = ("o_proj", "out_proj", "c_proj", "dense", "o", "wo", "Wo", "proj", "projection", "out_lin", "o_projection")
 
@@ -16,13 +17,45 @@ class Projection:
     It keeps that tensor alive when the model is gone, and knows when it was trained further in place (`unchanged`).
     """
 
-    def __init__(self, weight: Any, transposed: bool) -> None:
-        self._weight, self._transposed = weight.detach(), transposed
-        self._version = version(weight)
+    def __init__(self, linear: Any, transposed: bool) -> None:
+        self._weight, self._transposed = linear.weight.detach(), transposed
+        self._version = version(linear.weight)
+        # Only while the model runs: it would keep the model alive.
+        self.linear: Any = linear
+
+    def watch(self, places: list[int], expected: Any, tell: Callable[[bool], None]) -> Any:
+        """Tell once whether the next thing that W_O is given is `expected`, float [len(places), H · d_v].
+
+        These rows are at `places` of the first text. A gate or norm between attention and W_O is seen by nothing else.
+
+        Returns
+        -------
+        a handle; the hook removes itself
+        """
+        import torch
+
+        def given(_: Any, args: Any) -> None:
+            handle.remove()
+            taken = args[0] if args and isinstance(args[0], torch.Tensor) else None
+            if taken is None or taken.shape[-1] != expected.shape[-1]:
+                return
+            rows = taken.flatten(0, -2)[places].detach().float().cpu()
+            wanted = expected.detach().float().cpu()
+            scale = float(wanted.abs().max())
+            tell(bool((rows - wanted).abs().max() <= 1e-2 * scale))
+
+        handle = self.linear.register_forward_pre_hook(given)
+        return handle
 
     @property
     def unchanged(self) -> bool:
         return version(self._weight) == self._version
+
+    def held(self) -> Held:
+        """For a reader: nothing of its own, the model's tensor."""
+        weight = self._weight
+        dtype = str(weight.dtype).removeprefix("torch.")
+        return Held("W_O", weight.numel() * weight.element_size(), dtype, "model", weight.data_ptr())
 
     def head(self, head: int, heads: int) -> Floats:
         """Rows of W_O that a head's values go through: float32 [d_v, hidden]."""
@@ -71,7 +104,7 @@ def _matrix(linear: Any, width: int) -> Projection | None:
         return None
     # Exactly these classes: an adapter or a quantised layer has a `weight` too, but is not only that matrix.
     if type(linear) is Linear:
-        return Projection(weight, True) if weight.shape[1] == width else None
+        return Projection(linear, True) if weight.shape[1] == width else None
     if type(linear).__name__ == "Conv1D":
-        return Projection(weight, False) if weight.shape[0] == width else None
+        return Projection(linear, False) if weight.shape[0] == width else None
     return None

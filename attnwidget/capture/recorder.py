@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from attnwidget.capture import masks
+from attnwidget.capture import check, masks
+from attnwidget.capture.arena import Arena
+from attnwidget.capture.given import Given
+from attnwidget.capture.interface import Heard
 from attnwidget.capture.projection import Projection, find_projection
 from attnwidget.capture.records import Record, Tensor
 from attnwidget.capture.stacks import Places
@@ -15,7 +18,12 @@ from attnwidget.inputs.texts import Prepared, Side
 from attnwidget.layers import Floats
 
 # Sides of a stack: whose tokens ask, whose tokens are looked at. A model with one sequence has only "source".
-SIDES = {"encoder": ("source", "source"), "decoder": ("target", "target"), "cross": ("target", "source")}
+SIDES = {
+    "encoder": ("source", "source"),
+    "decoder": ("target", "target"),
+    "cross": ("target", "source"),
+    "vision": ("image", "image"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,17 @@ class Axis:
 
 @dataclass
 class Call:
-    """One attention call: a record for each text of the batch; none where its shape cannot be told apart by text."""
+    """One attention call: a record for each text of the batch; none where its shape cannot be told apart by text.
+
+    `residual` is what the self-check found (see `check`), `note` what a reader has to know of the layer.
+    """
 
     module: Any
-    records: list[Record] = field(default_factory=list)
+    records: list[Record | Given] = field(default_factory=list)
     axes: list[tuple[Axis, Axis]] = field(default_factory=list)
     note: str = ""
+    source: str = "interface"
+    residual: float | None = None
 
 
 class Recorder:
@@ -54,17 +67,16 @@ class Recorder:
     ----------
     calls : dict of str to list of Call
         By stack, in the order of the calls.
-    residual : float or None
-        See :class:`attnwidget.attention.Attention`.
     """
 
-    def __init__(self, places: Places, prepared: Prepared) -> None:
-        self.places, self.prepared = places, prepared
+    def __init__(self, places: Places, prepared: Prepared, arena: Arena | None = None) -> None:
+        self.places, self.prepared, self.arena = places, prepared, arena or Arena()
+        self._last: Call | None = None
         self.calls: dict[str, list[Call]] = {}
-        self.residual: float | None = None
-        self.suspect: list[str] = []
         self._masks, self._biases = masks.Shared(), masks.Shared()
         self._plain: dict[Any, masks.Seen | None] = {}
+        self._watched: list[Any] = []
+        self._virtual = virtual_count(places.model)
 
     def side(self, stack: str, axis: int) -> Side | None:
         name = SIDES.get(stack, ("", ""))[axis]
@@ -73,52 +85,106 @@ class Recorder:
 
     def axis(self, stack: str, which: int, sample: int, length: int) -> Axis:
         side = self.side(stack, which)
-        if side is None or length < side.length:
+        virtual = 0 if side is None else length - side.length
+        # Other positions than the tokens' own and those of an adapter: images, audio, compressed keys. Where they lie
+        # and which are padding is not known, so all are shown, by number.
+        if side is None or virtual not in (0, self._virtual) or (virtual and side.exact):
             return Axis(list(range(length)), length, known=False)
-        virtual = length - side.length
         keep = [*range(virtual), *(virtual + i for i in side.keep[sample])]
         return Axis(keep, length, virtual)
 
-    def hear(
-        self, module: Any, q: Any, k: Any, v: Any, mask: Any, kwargs: Any, result: Any, implementation: Any, own: bool
-    ) -> None:
+    def hear(self, heard: Heard) -> None:
         """One call. Called within the model's forward pass, after the model's own attention function has run."""
-        stack = self.places.stack(module)
-        call = Call(module)
-        self.calls.setdefault(stack, []).append(call)
-        size = self.prepared.size
-        if q.dim() != 4 or k.dim() != 4 or q.shape[0] != size or k.shape[0] not in (1, size):
-            shape = "×".join(map(str, q.shape))
-            call.note = f"its queries have shape {shape}, which is not one map for each text (windows, chunks)"
+        q, k, v = heard.q, heard.k, heard.v
+        call = self.add(heard.module, heard.source)
+        if not self._by_text(q) or k.dim() != 4 or k.shape[0] not in (1, self.prepared.size):
+            call.note = not_by_text(q)
             return
-        projection = find_projection(module, self.places.parent(module), q.shape[1] * v.shape[-1])
-        for i in range(size):
+        projection = find_projection(heard.module, self.places.parent(heard.module), q.shape[1] * v.shape[-1])
+        stack = self.places.stack(heard.module)
+        records: list[Record] = []
+        for i in range(self.prepared.size):
             axes = self.axis(stack, 0, i, q.shape[2]), self.axis(stack, 1, i, k.shape[2])
             call.axes.append(axes)
-            call.records.append(self._record(module, q, k, v, mask, kwargs, implementation, own, i, axes, projection))
-        self._check(call, stack, result)
+            records.append(self._record(heard, i, axes, projection))
+        call.records += records
+        # The text with most padding: what a model that ignores its mask does shows nowhere else.
+        worst = min(range(len(records)), key=lambda i: len(call.axes[i][1].keep))
+        rows, columns = (axis.keep for axis in call.axes[worst])
+        if check.sink_is_gate(heard, records[worst], worst, rows):
+            for record in records:
+                record.sink = None
+        verdict = check.judge(heard, records[worst], worst, rows, columns)
+        call.residual, call.note = verdict.residual, verdict.note
+        if verdict.note == check.REPLACED:
+            for i, axes in enumerate(call.axes):
+                weights = check.all_own_weights(heard, i, axes[0].keep, axes[1].keep)
+                if weights is not None:
+                    call.records[i] = Given(weights, records[i])
+        if projection is not None:
+            self._watch(projection, heard, call)
 
-    def _record(
-        self,
-        module: Any,
-        q: Any,
-        k: Any,
-        v: Any,
-        mask: Any,
-        kwargs: Any,
-        implementation: Any,
-        own: bool,
-        i: int,
-        axes: tuple[Axis, Axis],
-        projection: Projection | None,
-    ) -> Record:
+    def add(self, module: Any, source: str) -> Call:
+        """An empty call, in its place in the order of its stack."""
+        self.settle()
+        call = self._last = Call(module, source=source)
+        self.calls.setdefault(self.places.stack(module), []).append(call)
+        return call
+
+    def withdraw_second(self, call: Call) -> None:
+        """Take back the stack's last call where its module has one already that can be shown (ProphetNet's n-grams):
+        it would count as a layer.
+        """
+        calls = self.calls[self.places.stack(call.module)]
+        if any(c.module is call.module and c.records for c in calls[:-1]):
+            calls.pop()
+
+    def _watch(self, projection: Projection, heard: Heard, call: Call) -> None:
+        """Whether W_O takes what attention gave."""
+        output = heard.output
+        if getattr(output, "dim", lambda: 0)() != 4 or not call.axes[0][0].keep:
+            return
+
+        def tell(same: bool) -> None:
+            if not same and not call.note:
+                call.note = check.CHANGED
+
+        # The first text's, where whatever comes first in memory is its first row also after other ways to flatten.
+        places = call.axes[0][0].keep[:2] if self.prepared.size == 1 else call.axes[0][0].keep[:1]
+        self._watched.append(projection.watch(places, output[0, places].flatten(1), tell))
+
+    def done(self) -> None:
+        """The forward pass is over, or has failed."""
+        for handle in self._watched:
+            handle.remove()
+        for calls in self.calls.values():
+            for record in (record for call in calls for record in call.records):
+                projection = record.projection
+                if projection is not None:
+                    projection.linear = None
+        self.settle()
+
+    def settle(self) -> None:
+        """Store the last call in the precision wanted: only now that nothing is compared with it any more."""
+        if self._last is not None and self.arena.store is not None:
+            for one in self._last.records:
+                record = one.record if isinstance(one, Given) else one
+                if record is not None:
+                    record.narrow(self.arena)
+        self._last = None
+
+    def _by_text(self, q: Any) -> bool:
+        return bool(q.dim() == 4 and q.shape[0] == self.prepared.size)
+
+    def _record(self, heard: Heard, i: int, axes: tuple[Axis, Axis], projection: Projection | None) -> Record:
         rows, columns = axes
-        family = _family(implementation, own)
+        q, k, v, kwargs = heard.q, heard.k, heard.v, heard.kwargs
+        family = _family(heard.implementation, heard.ran_own)
         at = min(i, k.shape[0] - 1)
         nq, nk = q.shape[2], k.shape[2]
         # Keys of a sample that share storage with another's (batch 1) are copied once for each: rare and small.
         terms: list[masks.Term] = []
-        seen = self._seen(module, mask, kwargs, family, i, axes, nq, nk, terms)
+        seen = self._seen(heard.module, heard.mask, kwargs, family, i, axes, nq, nk, terms)
         bias = kwargs.get("position_bias")
         if bias is not None:
             place = (i, rows.length, columns.length)
@@ -126,14 +192,14 @@ class Recorder:
             terms += [term] if term is not None else []
         scale = kwargs.get("scaling")
         return Record(
-            Tensor.of(rows.cut(q[i])),
-            Tensor.of(columns.cut(k[at])),
-            Tensor.of(columns.cut(v[min(i, v.shape[0] - 1)])),
+            Tensor.of(rows.cut(q[i]), self.arena),
+            Tensor.of(columns.cut(k[at]), self.arena),
+            Tensor.of(columns.cut(v[min(i, v.shape[0] - 1)]), self.arena),
             q.shape[-1] ** -0.5 if scale is None else float(scale),
             softcap=kwargs.get("softcap"),
             seen=seen,
             terms=terms,
-            sink=_sink(module, kwargs, family, i, rows, q.shape[1]),
+            sink=_sink(heard.module, kwargs, family, i, rows, q.shape[1]),
             projection=projection,
         )
 
@@ -152,7 +218,7 @@ class Recorder:
         """What the rows see; additive parts of the mask are put into `terms`."""
         rows, columns = axes
         if mask is not None and hasattr(mask, "mask_mod"):
-            mask = _block_mask(mask, nq, nk)
+            mask = dense_block_mask(mask, nq, nk)
         if family != "flash" and mask is not None:
             place = (i, nq, nk)
             seen, term = self._masks.get(mask, place, lambda: masks.read(mask, i, rows.pick, columns.pick, nq, nk))
@@ -173,28 +239,27 @@ class Recorder:
                 plain = masks.Intervals(np.zeros((1, nq), np.int32), np.full((1, nq), nk, np.int32))
             if window:
                 plain = masks.windowed(plain, int(window))
-            cut = plain.visible(slice(None), rows.pick, nk)
-            if padding is not None:
-                cut = cut & padding
-            self._plain[key] = masks.compress(cut[:, :, columns.pick])
+            kept = plain.cut(rows.pick, columns.pick, nk)
+            self._plain[key] = masks.simplest(kept, len(columns.keep))
+            if padding is not None and not padding[columns.pick].all():
+                cells = kept.visible(slice(None), slice(None), len(columns.keep))
+                self._plain[key] = masks.compress(cells & padding[columns.pick])
         return self._plain[key]
 
-    def _check(self, call: Call, stack: str, result: Any) -> None:
-        """Recomputed output against what the model's own function returned, for three rows of the first text."""
-        record, axes = call.records[0], call.axes[0]
-        output = result[0] if isinstance(result, tuple) else result
-        wanted = (record.heads, record.v.data.shape[-1])
-        if getattr(output, "dim", lambda: 0)() != 4 or not record.queries or tuple(output.shape[2:]) != wanted:
-            return
-        rows = sorted({0, record.queries // 2, record.queries - 1})
-        own = output[0, [axes[0].keep[r] for r in rows]].detach().float().cpu().numpy().transpose(1, 0, 2)
-        difference = float(np.abs(record.output(range(record.heads), rows) - own).max())
-        relative = difference / max(float(np.abs(own).max()), 1e-12)
-        if np.isfinite(relative):
-            self.residual = max(self.residual or 0.0, relative)
-        # Half precision models round their weights and outputs; what lies beyond is another formula.
-        if not relative <= (1e-3 if record.q.data.dtype == np.float32 else 5e-2):
-            self.suspect.append(f"{stack} call {len(self.calls[stack]) - 1} ({relative:.1e})")
+
+def virtual_count(model: Any) -> int:
+    """Positions that an adapter puts before the text: prefix and prompt tuning (peft)."""
+    for module in model.modules():
+        config = getattr(module, "active_peft_config", None) if hasattr(module, "peft_config") else None
+        if getattr(config, "is_prompt_learning", False):
+            return int(getattr(config, "num_virtual_tokens", 0) or 0)
+    return 0
+
+
+def not_by_text(tensor: Any) -> str:
+    """Why a call's queries, or its scores, cannot be shown."""
+    shape = "×".join(map(str, tensor.shape))
+    return f"its queries have shape {shape}, which is not one map for each text (windows, chunks)"
 
 
 def _family(implementation: Any, own: bool) -> str:
@@ -224,7 +289,7 @@ def _sink(module: Any, kwargs: Any, family: str, i: int, rows: Axis, heads: int)
     return None
 
 
-def _block_mask(mask: Any, nq: int, nk: int) -> Any:
+def dense_block_mask(mask: Any, nq: int, nk: int) -> Any:
     """Flex attention's lazy mask as a bool tensor."""
     from torch.nn.attention.flex_attention import create_mask
 

@@ -6,18 +6,19 @@ precision that the caller may have set for torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from attnwidget.capture.arena import Arena
 from attnwidget.capture.masks import Pick, Seen, Term
 from attnwidget.capture.projection import Projection
-from attnwidget.layers import Floats
+from attnwidget.layers import Floats, Held
 
-_LOWEST = np.finfo(np.float32).min
+_LOWEST = float(np.finfo(np.float32).min)
 
 
 @dataclass(frozen=True)
@@ -25,25 +26,27 @@ class Tensor:
     """A tensor in the model's own precision: float32, float16, or bfloat16 as the upper halves of float32 (uint16)."""
 
     data: npt.NDArray[Any]
+    on_disk: bool = False
 
     @classmethod
-    def of(cls, tensor: Any) -> Tensor:
-        """A copy of a torch tensor (any device, detached)."""
-        import torch
+    def of(cls, tensor: Any, arena: Arena | None = None) -> Tensor:
+        """A copy of a torch tensor (any device, detached), kept where and how `arena` says."""
+        return cls(*(arena or Arena()).keep(tensor))
 
-        tensor = tensor.detach()
-        if tensor.dtype == torch.bfloat16:
-            bits = tensor.contiguous().view(torch.int16).to("cpu", copy=True)
-            return cls(np.ascontiguousarray(bits.numpy()).view(np.uint16))
-        if tensor.dtype not in (torch.float16, torch.float32):
-            tensor = tensor.float()
-        return cls(tensor.to("cpu", copy=True, memory_format=torch.contiguous_format).numpy())
+    def narrowed(self, arena: Arena) -> Tensor:
+        """The same as `arena` stores it in the end."""
+        return Tensor(*arena.narrow(self.data, self.on_disk))
+
+    @property
+    def dtype(self) -> str:
+        return "bfloat16" if self.data.dtype == np.uint16 else self.data.dtype.name
 
     def float(self, pick: Any = slice(None)) -> Floats:
         """The part as float32; a view where it is that already: not to be written to."""
         part = self.data[pick]
-        wide: Floats = (part.astype(np.uint32) << 16).view(np.float32) if part.dtype == np.uint16 else part
-        return wide.astype(np.float32, copy=False)
+        wide = (part.astype(np.uint32) << 16).view(np.float32) if part.dtype == np.uint16 else part
+        floats: Floats = wide.astype(np.float32, copy=False)
+        return floats
 
 
 class Record:
@@ -92,48 +95,87 @@ class Record:
 
     @property
     def nbytes(self) -> int:
-        return int(self.q.data.nbytes + self.k.data.nbytes + self.v.data.nbytes)
+        return sum(part.data.nbytes for part in (self.q, self.k, self.v) if not part.on_disk)
 
-    @property
-    def shared_nbytes(self) -> dict[int, int]:
-        """Bytes of what other layers may hold too, by identity."""
-        return {id(part): part.nbytes for part in (self.seen, *self.terms) if part is not None}
+    def narrow(self, arena: Arena) -> None:
+        """Store queries, keys and values as `arena` does in the end."""
+        self.q, self.k, self.v = (tensor.narrowed(arena) for tensor in (self.q, self.k, self.v))
+
+    def held(self) -> list[Held]:
+        """What this layer holds, for a reader."""
+        out = [
+            Held(what, part.data.nbytes, part.dtype, "disk" if part.on_disk else "memory", id(part.data))
+            for what, part in (("queries", self.q), ("keys", self.k), ("values", self.v))
+        ]
+        if self.seen is not None:
+            out.append(Held("masks", self.seen.nbytes, type(self.seen).__name__.lower(), "memory", id(self.seen)))
+        out += [Held("biases", t.nbytes, f"float32 {type(t).__name__.lower()}", "memory", id(t)) for t in self.terms]
+        if self.projection is not None:
+            out.append(self.projection.held())
+        return out
 
     def _group(self, heads: Sequence[int]) -> list[int]:
         return [h * self.groups // self.heads for h in heads]
 
-    def _logits(self, heads: Sequence[int], rows: Pick) -> tuple[Floats, npt.NDArray[np.bool_] | None]:
-        """Scores [h, r, k] without the mask, and what the rows see (None: everything)."""
-        q = self.q.float(list(heads))[:, rows]
-        group = self._group(heads)
-        if len(group) > 1 and len(set(group)) == 1:  # heads that share one key head: no copy of it for each
-            logits = np.matmul(q, self.k.float(group[0]).T)
-        else:
-            logits = np.matmul(q, self.k.float(group).transpose(0, 2, 1))
+    def _runs(self, heads: Sequence[int]) -> Iterator[tuple[slice, slice, int]]:
+        """Stretches of neighbours among `heads` that share a key-value head: places in `heads`, heads, that head."""
+        groups = self._group(heads)
+        first = 0
+        for i in range(1, len(heads) + 1):
+            if i == len(heads) or groups[i] != groups[first] or heads[i] != heads[i - 1] + 1:
+                yield slice(first, i), slice(heads[first], heads[i - 1] + 1), groups[first]
+                first = i
+
+    def _logits(self, heads: Sequence[int], rows: Pick, keys: slice, masked: float) -> Floats:
+        """Scores [h, r, keys], those that are not seen `masked`."""
+        start, stop = keys.start, keys.stop
+        logits = np.empty((len(heads), self._count(rows), stop - start), np.float32)
+        for at, some, group in self._runs(heads):
+            # Written in place head by head: the key-value head is not copied for each head that shares it.
+            np.matmul(self.q.float((some, rows)), self.k.float((group, keys)).T, out=logits[at])
         logits *= np.float32(self.scale)
         if self.softcap is not None:
             logits /= np.float32(self.softcap)
             np.tanh(logits, out=logits)
             logits *= np.float32(self.softcap)
         for term in self.terms:
-            logits += term.term(heads, rows, self._keys)
-        seen = None if self.seen is None else self.seen.visible(heads, rows, self._keys)
-        return logits, seen
+            logits += term.term(heads, rows, stop, start)
+        if self.seen is not None:
+            _, _, first, last = self.seen.span(heads, rows, self._keys)
+            # What all rows see needs no mask; on a long text that is nearly all of a block of rows.
+            edges = ((start, min(first, stop)), (max(last, start), stop)) if first < last else ((start, stop),)
+            for a, b in edges:
+                if a < b:
+                    seen = self.seen.visible(heads, rows, b, a)
+                    np.copyto(logits[..., a - start : b - start], np.float32(masked), where=~seen)
+        return logits
+
+    def _count(self, rows: Pick) -> int:
+        return len(range(self.queries)[rows]) if isinstance(rows, slice) else len(rows)
 
     def _sink(self, heads: Sequence[int], rows: Pick) -> Floats | None:
         """Sink logits [h, r, 1]."""
         if self.sink is None:
             return None
         sink = self.sink[list(heads)]
-        count = len(range(self.queries)[rows]) if isinstance(rows, slice) else len(rows)
-        column = sink[:, rows] if sink.ndim == 2 else np.broadcast_to(sink[:, None], (len(heads), count))
+        column = sink[:, rows] if sink.ndim == 2 else np.broadcast_to(sink[:, None], (len(heads), self._count(rows)))
         return np.ascontiguousarray(column[..., None], np.float32)
 
     def weights(self, heads: Sequence[int], rows: Pick) -> Floats:
-        logits, seen = self._logits(heads, rows)
-        if seen is not None:
-            # The lowest number, not −inf: a row that sees nothing becomes uniform, as in the models' own eager code.
-            np.copyto(logits, _LOWEST, where=~seen)
+        return self._weights(heads, rows, slice(0, self._keys))
+
+    def seen_weights(self, heads: Sequence[int], rows: slice) -> tuple[int, Floats]:
+        """Weights of the keys that any of the rows sees: the first of these keys, and float32 [h, r, their number]."""
+        start, stop = 0, self._keys
+        if self.seen is not None:
+            start, stop, _, _ = self.seen.span(heads, rows, self._keys)
+        if self.keys > self._keys:  # the sink's column comes after the last key
+            stop = self._keys
+        return start, self._weights(heads, rows, slice(start, stop))
+
+    def _weights(self, heads: Sequence[int], rows: Pick, keys: slice) -> Floats:
+        # The lowest number, not −inf: a row that sees nothing becomes uniform, as in the models' own eager code.
+        logits = self._logits(heads, rows, keys, _LOWEST)
         sink = self._sink(heads, rows)
         if sink is not None:
             logits = np.concatenate([logits, sink], axis=-1)
@@ -143,9 +185,7 @@ class Record:
         return self._padded(logits, 0)
 
     def scores(self, heads: Sequence[int], rows: Pick) -> Floats:
-        logits, seen = self._logits(heads, rows)
-        if seen is not None:
-            np.copyto(logits, -np.inf, where=~seen)
+        logits = self._logits(heads, rows, slice(0, self._keys), -np.inf)
         sink = self._sink(heads, rows)
         if sink is not None:
             logits = np.concatenate([logits, sink], axis=-1)
@@ -158,7 +198,10 @@ class Record:
 
     def output(self, heads: Sequence[int], rows: Pick) -> Floats:
         """What the call returned for these rows: Σ weights · value, float32 [h, r, d_v]."""
-        mixed: Floats = np.matmul(self.weights(heads, rows)[..., : self._keys], self.v.float(self._group(heads)))
+        weights = self.weights(heads, rows)[..., : self._keys]
+        mixed = np.empty((*weights.shape[:2], self.v.data.shape[-1]), np.float32)
+        for at, _, group in self._runs(heads):
+            np.matmul(weights[at], self.v.float(group), out=mixed[at])
         return mixed
 
     def vectors(self, which: str, heads: Sequence[int]) -> Floats:
@@ -175,8 +218,13 @@ class Record:
             return None
         if self._norms is None:
             norms = np.zeros((self.heads, self.keys), np.float32)
-            for h in range(self.heads):
-                norms[h, : self._keys] = np.linalg.norm(self._written(h), axis=-1)
+            for h, group in enumerate(self._group(range(self.heads))):
+                # ‖v·W‖² = v·(W·Wᵀ)·vᵀ, in float64 as squares lose half the digits: what each value writes, hidden/d_v
+                # times as long as the value, is never made.
+                matrix = self.projection.head(h, self.heads).astype(np.float64)
+                values = self.v.float(group).astype(np.float64)
+                squared = np.einsum("kd,kd->k", values @ (matrix @ matrix.T), values)
+                norms[h, : self._keys] = np.sqrt(np.maximum(squared, 0))
             self._norms = norms
         return self._norms.copy()
 

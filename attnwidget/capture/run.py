@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import os
+from functools import partial
 from typing import Any
 
-import numpy as np
-
-from attnwidget.arrays import ArrayLayer, is_causal
 from attnwidget.attention import Attention
-from attnwidget.capture.eager import ask_for_weights, cut
+from attnwidget.capture.arena import Arena, Store
+from attnwidget.capture.assemble import attention, attention_of_weights, main_stack, reduce
+from attnwidget.capture.eager import ask_for_weights
 from attnwidget.capture.guest import as_guest
 from attnwidget.capture.interface import Listener, listening
-from attnwidget.capture.recorder import Call, Recorder
-from attnwidget.capture.records import Record
-from attnwidget.capture.stacks import ORDER, Places, true_numbers
-from attnwidget.inputs.models import Subject, main_model, resolve
-from attnwidget.inputs.texts import Prepared, prepare
-from attnwidget.inputs.tokens import Token, numbered_tokens, sink_token, virtual_tokens
-from attnwidget.layers import Layer, LayerInfo, Stack
+from attnwidget.capture.notes import wrappings
+from attnwidget.capture.recorder import Recorder
+from attnwidget.capture.stacks import Places
+from attnwidget.inputs.models import Subject, resolve
+from attnwidget.inputs.texts import Options, Prepared, prepare
 
 
 def capture(
-    model: Any, text: Any, text_pair: Any = None, *, target: Any = None, tokenizer: Any = None
+    model: Any,
+    text: Any = None,
+    text_pair: Any = None,
+    *,
+    target: Any = None,
+    tokenizer: Any = None,
+    image: Any = None,
+    audio: Any = None,
+    sampling_rate: int | None = None,
+    processor: Any = None,
+    generate: int = 0,
+    truncation: bool = False,
+    store: Store | None = None,
+    spill: str | os.PathLike[str] | None = None,
 ) -> Attention | list[Attention]:
     """Run `model` on `text` once and keep what its attention looked at.
 
@@ -31,15 +42,37 @@ def capture(
     ----------
     model : model, str, path, pipeline or sentence-transformers object
         A transformers model, or a path or hub id to load it from.
-    text : str, list of str, encoding or tensor of ids
-        A list gives a list of `Attention`. An encoding is what the tokenizer returned (input_ids, attention_mask, …);
-        padding, on either side, is cut away by the attention mask.
+    text : str, list of str, chat messages, encoding or tensor of ids; image or sound
+        A list gives a list of `Attention`. Messages are a list of {"role": …, "content": …}, put through the
+        tokenizer's chat template. An encoding is what the tokenizer or processor returned (input_ids, inputs_embeds,
+        pixel_values, …); padding, on either side, is cut away by the attention mask. A model that reads images or
+        sound takes `image` or `audio` in this place.
     text_pair : str or list of str, optional
         The second segment (sentence pairs).
     target : str or list of str, optional
-        What an encoder-decoder's decoder writes.
+        What an encoder-decoder's decoder writes. Left out: what it writes of its own, greedily.
     tokenizer : tokenizer, processor or path, optional
         Found from the model when left out.
+    image : Pillow image or array, or a list of them, optional
+        For models that see: arrays [height, width, channels], or floats [channels, height, width] of the model's own
+        size, which are taken as they are. Tokens of patches are called by row and column and know their `place`.
+    audio : array [samples] or [channels, samples], or a list of them, optional
+        For models that hear; frames are called by their time in seconds.
+    sampling_rate : int, optional
+        Samples a second of `audio`; another rate than the model's is resampled.
+    processor : image processor, feature extractor or processor, optional
+        Found from the model when left out.
+    generate : int
+        Tokens that the model is to write after the text (greedily; an encoder-decoder: at most so many of its target).
+        Prompt and new tokens are one sequence, captured in one forward pass over all of it; the new ones are a
+        `segment` of their own.
+    truncation : bool
+        Cut texts that are too long for the model at the limit, and say so in the notes.
+    store : "float16" or "bfloat16", optional
+        Keep queries, keys and values in half of float32's bytes; left out: in the model's own precision. See
+        :class:`attnwidget.capture.arena.Arena` for what it costs.
+    spill : path of a folder, optional
+        Keep large queries, keys and values in unnamed files there, not in memory. They go with the `Attention`.
 
     Returns
     -------
@@ -48,9 +81,12 @@ def capture(
     Raises
     ------
     ValueError
-        The text is empty or too long for the model, there is no tokenizer, or the model has no attention weights.
+        The text is empty or too long for the model, there is no tokenizer or processor, or the model has no attention
+        weights.
     TypeError
         `model`, `text` or `tokenizer` is of a kind that cannot be used.
+    FileNotFoundError
+        `spill` is no folder.
 
     Notes
     -----
@@ -58,35 +94,50 @@ def capture(
     attention implementation and random state are as before afterwards, also after an exception. Weights are those of
     that pass without dropout, recomputed in float32.
     """
+    arena = Arena(store, spill)
     subject = resolve(model, tokenizer)
-    batches, single = prepare(subject, text, text_pair, target)
-    places = Places(subject.model)
-    found = [attention for batch in batches for attention in _run(subject, places, batch)]
+    options = Options(image, audio, sampling_rate, processor, generate, truncation)
+    # The model may write a part of the text: a guest then as well.
+    with as_guest(subject.model):
+        batches, single = prepare(subject, text, text_pair, target, options)
+    places, notes = Places(subject.model), wrappings(model, subject.model)
+    found = [one for batch in batches for one in _run(subject, places, batch, arena, notes)]
+    arena.tidy()
     return found[0] if single else found
 
 
-def _run(subject: Subject, places: Places, batch: Prepared) -> list[Attention]:
-    recorder = Recorder(places, batch)
+def _run(subject: Subject, places: Places, batch: Prepared, arena: Arena, notes: list[str]) -> list[Attention]:
+    # Not at the top: the tap is a torch class, and torch is not imported before it is needed.
+    from attnwidget.capture.own import take, weigh
+    from attnwidget.capture.tap import Tap
+
+    recorder = Recorder(places, batch, arena)
     model = subject.model
     inputs = _arguments(model, batch.inputs)
+    listener = Listener(places.modules, recorder.hear)
     with as_guest(model):
-        with listening(Listener(places.modules, recorder.hear)):
-            model(**inputs)
+        try:
+            with listening(listener), Tap(listener, partial(weigh, recorder), partial(take, recorder)):
+                model(**inputs)
+        finally:
+            recorder.done()
         if any(call.records for calls in recorder.calls.values() for call in calls):
-            return [_attention(subject, places, batch, recorder, i) for i in range(batch.size)]
-        given = ask_for_weights(model, inputs, _main_stack(model))
+            return [attention(subject, places, batch, recorder, i, notes) for i in range(batch.size)]
+        given = ask_for_weights(model, inputs, main_stack(model))
     if not given:
         shapes = next((call.note for calls in recorder.calls.values() for call in calls), "")
         why = (
             f"it calls attention, but {shapes}"
             if shapes
             else (
-                "it made no call through transformers' attention interface, and output_attentions=True gave nothing. "
+                "it made no call through transformers' attention interface, no softmax of its own over queries times "
+                "keys, and output_attentions=True gave nothing. "
                 "Models without attention (state space, recurrent, convolutional) have no weights"
             )
         )
         raise ValueError(f"{type(model).__name__} has no attention to show: {why}")
-    return [_attention_of_weights(subject, batch, recorder, given, i) for i in range(batch.size)]
+    texts = reduce(given, recorder)
+    return [attention_of_weights(subject, batch, recorder, text, i, notes) for i, text in enumerate(texts)]
 
 
 def _arguments(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -103,109 +154,3 @@ def _arguments(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
         if name in names and name not in moved:
             moved[name] = value
     return moved
-
-
-def _attention(subject: Subject, places: Places, batch: Prepared, recorder: Recorder, i: int) -> Attention:
-    stacks: list[Stack] = []
-    layers: dict[str, Sequence[Layer | None]] = {}
-    record: Record
-    notes = list(batch.notes)
-    for name in ORDER:
-        calls = recorder.calls.get(name)
-        first = next((call for call in calls or () if call.records), None)
-        if calls is None or first is None:
-            continue
-        numbers, gaps = true_numbers([call.module for call in calls], places)
-        records: list[Layer | None] = [None] * len(gaps)
-        infos = [LayerInfo(0, "interface", gap) for gap in gaps]
-        shape = first.records[i].queries, first.records[i]._keys
-        sink = any(call.records and call.records[i].sink is not None for call in calls)
-        for number, call in zip(numbers, calls, strict=True):
-            note = call.note
-            if call.records and (call.records[i].queries, call.records[i]._keys) != shape:
-                own = call.records[i]
-                note = f"its map is {own.queries}×{own._keys}, that of other layers {shape[0]}×{shape[1]}"
-            if note:
-                infos[number] = LayerInfo(0, "interface", note)
-                continue
-            record = call.records[i]
-            record.pad_sink = sink and record.sink is None
-            records[number], infos[number] = record, LayerInfo(record.heads, "interface")
-        queries, keys = _tokens(recorder, name, first, i)
-        keys += (sink_token(),) if sink else ()
-        stacks.append(Stack(name, queries, keys, tuple(infos), _causal(records)))
-        layers[name] = records
-    if recorder.suspect:
-        notes.append(
-            "Recomputed attention differs from what the model computed (share of the largest output) in "
-            f"{', '.join(recorder.suspect)}: its attention follows another formula."
-        )
-    return Attention(
-        stacks, layers, model_name=subject.name, text=batch.texts[i], notes=notes, residual=recorder.residual
-    )
-
-
-def _tokens(recorder: Recorder, name: str, call: Call, i: int) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
-    found: list[tuple[Token, ...]] = []
-    for which, axis in enumerate(call.axes[i]):
-        side = recorder.side(name, which)
-        if side is None or not axis.known:
-            found.append(tuple(numbered_tokens(len(axis.keep))))
-        else:
-            found.append((*virtual_tokens(axis.virtual), *side.tokens[i]))
-    return found[0], found[1]
-
-
-def _causal(records: Sequence[Layer | None]) -> bool | None:
-    """Whether no row of any layer sees a key after its own position."""
-    answer: bool | None = None
-    for record in records:
-        if not isinstance(record, Record) or record.queries < 2 or record._keys < record.queries:
-            continue
-        if record.seen is None:
-            return False
-        own = np.arange(record.queries) + record._keys - record.queries
-        for row in range(0, record.queries, 64):
-            rows = range(row, min(record.queries, row + 64))
-            seen = record.seen.visible(slice(None), rows, record._keys)
-            if (seen & (np.arange(record._keys) > own[list(rows)][:, None])).any():
-                return False
-        answer = True
-    return answer
-
-
-def _main_stack(model: Any) -> str:
-    """The stack of what a model returns as plain `attentions`."""
-    main = main_model(model)
-    if getattr(main, "main_input_name", "") == "pixel_values":
-        return "vision"
-    writes = getattr(main, "can_generate", lambda: False)() or getattr(
-        getattr(main, "config", None), "is_decoder", False
-    )
-    return "decoder" if writes else "encoder"
-
-
-def _attention_of_weights(
-    subject: Subject, batch: Prepared, recorder: Recorder, given: dict[str, list[Any]], i: int
-) -> Attention:
-    stacks: list[Stack] = []
-    layers: dict[str, Sequence[Layer | None]] = {}
-    for name, weights in given.items():
-        axes = [recorder.axis(name, which, i, weights[0].shape[2 + which]) for which in (0, 1)]
-        cuts = [cut(layer, i, axes[0].keep, axes[1].keep) for layer in weights]
-        infos = tuple(LayerInfo(0 if layer is None else layer.heads, "eager", note) for layer, note in cuts)
-        arrays: list[ArrayLayer | None] = [layer for layer, _ in cuts]
-        causal = is_causal([None if layer is None else layer._weights for layer in arrays])
-        # What an architecture without our sight into it calls its stack is less sure than what its weights show.
-        shown = "decoder" if name == "encoder" and causal and len(given) == 1 else name
-        queries, keys = _tokens(recorder, name, Call(None, axes=[(axes[0], axes[1])] * batch.size), i)
-        stacks.append(Stack(shown, queries, keys, infos, causal))
-        layers[shown] = arrays
-    if not any(layer is not None for records in layers.values() for layer in records):
-        reason = next(info.note for stack in stacks for info in stack.layers)
-        raise ValueError(f"{type(subject.model).__name__} has no attention to show: {reason}")
-    note = (
-        "This model's attention does not go through transformers' attention interface: weights are those that the "
-        "model returned under eager attention, in its own precision; queries, keys and values are not known."
-    )
-    return Attention(stacks, layers, model_name=subject.name, text=batch.texts[i], notes=[*batch.notes, note])

@@ -53,13 +53,15 @@ class Places:
             return "cross"
         around = list(self.ancestors(module))
         owner = next((m for _, m in around if _declares(m)), self.model)
+        both = any(getattr(getattr(m, "config", None), "is_encoder_decoder", False) for _, m in around)
+        # The outermost name decides: inside a composite, "decoder.bert.encoder.layer.0" is the decoder.
+        side = next((part for part in path.split(".") if part in ("encoder", "decoder")), None) if both else None
+        if side == "decoder":
+            return side  # also of a model that writes what an image shows
         if _VISION.search(path) or getattr(owner, "main_input_name", "") == "pixel_values":
             return "vision"
-        if any(getattr(getattr(m, "config", None), "is_encoder_decoder", False) for _, m in around):
-            # The outermost name decides: inside a composite, "decoder.bert.encoder.layer.0" is the decoder.
-            side = next((part for part in path.split(".") if part in ("encoder", "decoder")), None)
-            if side is not None:
-                return side
+        if side is not None:
+            return side
         config = getattr(owner, "config", None)
         causal = getattr(module, "is_causal", None)
         if causal is None:
