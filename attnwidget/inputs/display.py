@@ -68,6 +68,23 @@ def visible(raws: Sequence[str], special: Sequence[bool] | None = None, style: s
     return texts
 
 
+def joined(raws: Sequence[str], texts: Sequence[str]) -> str:
+    """Display text of consecutive tokenizer strings as one, given the display text of each (see `visible`).
+
+    Characters that were cut into several tokens are whole again; only where a character is cut by the word's own
+    border do its parts stay as they are.
+    """
+    style = next((s for s in ("bytes", "pieces", "suffix") if visible(raws, None, s) == list(texts)), None)
+    if style is None:
+        return "".join(texts)
+    # Pieces that are no bytes count as their text, so that all of it is decoded as one run.
+    data = b""
+    for raw in raws:
+        part = _to_bytes(raw, style)
+        data += _strip(raw, style).encode("utf-8", "surrogatepass") if part is None else part
+    return _decode_run([data])[0]
+
+
 def _to_bytes(raw: str, style: str) -> bytes | None:
     if style == "bytes":
         alphabet = byte_alphabet()

@@ -57,7 +57,7 @@ def resolve(model: Any, tokenizer: Any = None) -> Subject:
         origin = os.fspath(model)
         model = _load(origin)
     model, companion = _unwrap(model)
-    path = origin or _path_of(model)
+    path = origin or path_of(model)
     given = tokenizer if tokenizer is not None else companion
     problem = ""
     if given is None:
@@ -136,7 +136,8 @@ def main_model(model: Any) -> Any:
     return next((m for m in model.modules() if hasattr(m, "config") and hasattr(m, "base_model_prefix")), model)
 
 
-def _path_of(model: Any) -> str:
+def path_of(model: Any) -> str:
+    """Where the model was loaded from; "" where it does not say."""
     main = main_model(model)
     path = getattr(main, "name_or_path", None) or getattr(getattr(main, "config", None), "_name_or_path", None)
     return path if isinstance(path, str) else ""
@@ -198,7 +199,8 @@ def length_limit(model: Any, tokenizer: Any) -> tuple[int, str] | None:
     """How many positions the model takes, and where that is written; None where nothing says."""
     config: Any = getattr(main_model(model), "config", None)
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
-    limit = getattr(text, "max_position_embeddings", None)
+    # Whisper and its kin: positions of what is written; those of what is heard are fixed.
+    limit = getattr(text, "max_position_embeddings", None) or getattr(text, "max_target_positions", None)
     if isinstance(limit, int) and limit > 0:
         # RoBERTa counts positions from its padding id + 1 on, so that its last rows are fewer than the table has.
         offsets = [
@@ -206,7 +208,8 @@ def length_limit(model: Any, tokenizer: Any) -> tuple[int, str] | None:
             for name, m in model.named_modules()
             if name.endswith("embeddings.position_embeddings") and getattr(m, "padding_idx", None) is not None
         ]
-        return limit - max(offsets, default=0), "config.max_position_embeddings"
+        own = "max_position_embeddings" if hasattr(text, "max_position_embeddings") else "max_target_positions"
+        return limit - max(offsets, default=0), f"config.{own}"
     if hasattr(text, "relative_attention_num_buckets"):
         return None
     limit = getattr(tokenizer, "model_max_length", None)

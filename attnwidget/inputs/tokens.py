@@ -72,6 +72,10 @@ class Token:
         0-based; 0 where there are no segments.
     word : int or None
         Word index within the sequence; None for special tokens.
+    space_before : bool
+        Whether blank space comes before it in the text, where the tokenizer tells (`text` leaves the space out).
+    place : (int, int) or None
+        Row and column of an image patch, from the top left.
     """
 
     text: str
@@ -81,6 +85,8 @@ class Token:
     kind: str = "word"
     segment: int = 0
     word: int | None = None
+    space_before: bool = False
+    place: tuple[int, int] | None = None
 
 
 def kind_of(role: str, raw: str) -> str:
@@ -99,11 +105,18 @@ def kind_of(role: str, raw: str) -> str:
 
 
 def make_token(
-    raw: str, text: str, token_id: int | None = None, role: str = "text", segment: int = 0, word: int | None = None
+    raw: str,
+    text: str,
+    token_id: int | None = None,
+    role: str = "text",
+    segment: int = 0,
+    word: int | None = None,
+    space_before: bool = False,
 ) -> Token:
     """A token whose kind follows from its role, or from its text: decoded bytes, so that ``。`` is punctuation."""
     kind = kind_of(role, raw if role != "text" or not text else text)
-    return Token(text, raw, token_id, role, kind, segment, word if role in ("text", "unk") else None)
+    known = role in ("text", "unk")
+    return Token(text, raw, token_id, role, kind, segment, word if known else None, known and space_before)
 
 
 def sink_token() -> Token:
@@ -150,10 +163,12 @@ def roles_of(
         elif i == first and token_id in (start_id, named.get("bos")) and token_id != named.get("cls"):
             role = "bos"
         else:
-            # bos and eos may be one id: the first position was settled above, so that any later one is an end.
+            # bos and eos may be one id: the first position was settled above, so that any later one is an end. A bos
+            # amid the text opens a turn of a chat (<|im_start|>) or another document: special, not the beginning.
             # unk comes last, because GPT-2 calls its end token unknown as well.
             order = ("cls", "sep", "mask", "eos", "bos", "pad", "unk")
             role = next((r for r in order if named.get(r) is not None and named[r] == token_id), "")
+            role = "special" if role == "bos" and i > first else role
             role = role or ("special" if token_id in special_ids else "text")
         roles.append(role)
     return roles
@@ -176,10 +191,28 @@ def tokens_from_strings(strings: Sequence[str | Token]) -> tuple[Token, ...]:
     )
 
 
-def words_by_marks(raws: Sequence[str], roles: Sequence[str], begins: bool = False) -> list[int | None]:
+def segments_by_separators(roles: Sequence[str]) -> list[int]:
+    """Segments where nothing but separators tells: each run of them ends one (``</s></s>`` of RoBERTa is one run).
+
+    Separators count to the segment on their left, as do special tokens; a last separator opens no segment.
+    """
+    segments: list[int] = []
+    current, ended = 0, False
+    for role in roles:
+        if ended and role in ("text", "unk", "mask"):
+            current, ended = current + 1, False
+        ended = ended or (role == "sep" and bool(segments))
+        segments.append(current)
+    return segments
+
+
+def words_by_marks(
+    raws: Sequence[str], roles: Sequence[str], begins: bool = False, suffix: bool = False
+) -> list[int | None]:
     """Word numbers by piece markers, for tokenizers that do not tell: ``##`` continues, ``▁``, ``Ġ`` begin a word.
 
-    `begins`: the vocabulary marks where words begin, even if none of these does.
+    `begins`: the vocabulary marks where words begin, even if none of these does. `suffix`: it marks with ``@@`` that a
+    word goes on.
     """
     begins = begins or any(raw.startswith(("▁", "Ġ")) for raw in raws)
     ends = any(raw.endswith("</w>") for raw in raws)
@@ -193,6 +226,9 @@ def words_by_marks(raws: Sequence[str], roles: Sequence[str], begins: bool = Fal
         if ends:
             new = not opened
             opened = not raw.endswith("</w>")
+        elif suffix:
+            new = not opened
+            opened = raw.endswith("@@")
         elif begins:
             new = raw.startswith(("▁", "Ġ")) or not opened
             opened = True

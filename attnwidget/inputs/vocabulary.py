@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate, groupby
 from typing import Any
 
-from attnwidget.inputs.display import visible
-from attnwidget.inputs.tokens import Token, make_token, roles_of, words_by_marks
+from attnwidget.inputs.display import byte_alphabet, visible
+from attnwidget.inputs.tokens import Token, make_token, roles_of, segments_by_separators, words_by_marks
 
 _NAMED = ("cls", "sep", "bos", "eos", "pad", "mask", "unk")
 # Vocabularies whose pieces end in "@@" when the word goes on; elsewhere "@@" is text.
@@ -32,7 +34,7 @@ class Vocabulary:
         if tokenizer is not None:
             self.special_ids = set(getattr(tokenizer, "all_special_ids", ()))
             added = getattr(tokenizer, "added_tokens_decoder", None) or {}
-            self.special_ids |= {number for number, token in added.items() if getattr(token, "special", False)}
+            self.special_ids |= {number for number, token in added.items() if _is_markup(token)}
             self.style = _style(tokenizer)
 
     def tokens(
@@ -42,8 +44,13 @@ class Vocabulary:
         words: Sequence[int | None] | None = None,
         segments: Sequence[int] | None = None,
         start_id: int | None = None,
+        gaps: Sequence[bool] | None = None,
     ) -> tuple[Token, ...]:
-        """One token for each id; `words` and `segments` as the tokenizer gave them, else by piece markers and 0."""
+        """One token for each id; `words`, `segments` and `gaps` (blank space before it) as the tokenizer gave them.
+
+        Left out: by piece markers, by separators, by leading blanks. `words` may be shorter than `ids`: positions
+        that were generated continue it by piece markers.
+        """
         roles = roles_of(ids, self.named, self.special_ids, mask, start_id)
         if self.tokenizer is None:
             raws = [str(number) for number in ids]
@@ -57,14 +64,67 @@ class Vocabulary:
                 for role, number in zip(roles, ids, strict=True)
             ]
             texts = visible(raws, named, self.style)
-        if words is None or _says_nothing(words, raws, roles):
-            words = (
-                words_by_marks(raws, roles, self.style == "bytes")
-                if self.tokenizer is not None
-                else list(range(len(ids)))
-            )
-        parts = segments if segments is not None else [0] * len(ids)
-        return tuple(map(make_token, raws, texts, ids, roles, parts, words))
+        if words is None or len(words) < len(ids) or _says_nothing(words, raws, roles):
+            marked = self._words(raws, roles)
+            words = marked if words is None or len(words) == len(ids) else _continue(words, marked)
+        parts = segments if segments is not None else segments_by_separators(roles)
+        known = gaps if gaps is not None else [False] * len(ids)
+        spaces = [gap or raw.startswith(("Ġ", "▁")) for gap, raw in zip(known, raws, strict=True)]
+        return tuple(map(make_token, raws, texts, ids, roles, parts, words, spaces))
+
+    def _words(self, raws: Sequence[str], roles: Sequence[str]) -> list[int | None]:
+        """Word numbers of strings alone: by the tokenizer's own pre-tokenizer where their bytes are a text again."""
+        if self.tokenizer is None:
+            return list(range(len(raws)))
+        splitter = getattr(getattr(self.tokenizer, "backend_tokenizer", None), "pre_tokenizer", None)
+        if self.style != "bytes" or splitter is None:
+            return words_by_marks(raws, roles, self.style == "bytes", self.style == "suffix")
+        words: list[int | None] = []
+        count = 0
+        for is_text, run in groupby(zip(raws, roles, strict=True), lambda pair: pair[1] in ("text", "unk")):
+            pieces = [raw for raw, _ in run]
+            if not is_text:
+                words += [None] * len(pieces)
+                continue
+            begins = _word_begins(splitter, pieces)
+            if begins is None:
+                return words_by_marks(raws, roles, True)
+            at = 0
+            for piece in pieces:
+                words.append(count + bisect_right(begins, at) - 1)
+                at += len(piece)
+            count += len(begins)
+        return words
+
+
+def _word_begins(splitter: Any, pieces: Sequence[str]) -> list[int] | None:
+    """Where words begin in joined byte-level strings; None where these are no text, or the pre-tokenizer adds some."""
+    alphabet = byte_alphabet()
+    joined = "".join(pieces)
+    try:
+        text = bytes(alphabet[c] for c in joined).decode("utf-8")
+    except (KeyError, UnicodeDecodeError):
+        return None
+    split = [word for word, _ in splitter.pre_tokenize_str(text)]
+    if "".join(split) != joined:
+        return None
+    return [0, *accumulate(len(word) for word in split[:-1])]
+
+
+def _is_markup(token: Any) -> bool:
+    """Whether an added token is a name, not text: flagged so, or written like one (``<think>``, ``[INST]``)."""
+    content = str(getattr(token, "content", token))
+    return bool(getattr(token, "special", False)) or (
+        len(content) > 2 and (content[0], content[-1]) in (("<", ">"), ("[", "]"))
+    )
+
+
+def _continue(words: Sequence[int | None], marked: Sequence[int | None]) -> list[int | None]:
+    """Known word numbers of the first positions, counted on for the rest as piece markers say."""
+    known = len(words)
+    highest = max((w for w in words if w is not None), default=-1)
+    before = max((w for w in marked[:known] if w is not None), default=-1)
+    return [*words, *(w if w is None else max(0, w - before + highest) for w in marked[known:])]
 
 
 def _one(given: Any) -> int | None:
