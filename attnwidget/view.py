@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from attnwidget import description
+from attnwidget import answers, description
 from attnwidget.attention import Attention
 from attnwidget.holdings import HOLDINGS
 from attnwidget.output import ViewOutput
@@ -18,6 +18,9 @@ from attnwidget.wire import encode
 
 #: Bytes of weights that travel with the widget's own state, so that a page without a kernel has every layer.
 ALL_AT_ONCE = 2 * 2**20
+
+#: Arguments that go to `capture` as they are, and again with every `run`.
+OF_CAPTURE = ("image", "audio", "sampling_rate", "processor", "generate", "truncation", "store", "spill")
 
 _BUNDLE = Path(__file__).parent / "static" / "widget.js"
 # Python stays usable in a source tree that was never built; the page then says what is missing.
@@ -41,7 +44,9 @@ class AttnView(ViewOutput):
     tokenizer : optional
         Found from the model where not given.
     **traits
-        Any of the attributes below that Python may set, such as ``layer=3, mode="matrix"``.
+        Any of the attributes below that Python may set, such as ``layer=3, mode="matrix"``; and `image`, `audio`,
+        `sampling_rate`, `processor`, `generate`, `truncation`, `store` and `spill` as :func:`attnwidget.capture` takes
+        them.
 
     Attributes
     ----------
@@ -54,7 +59,7 @@ class AttnView(ViewOutput):
         Heads of that layer; empty for all. Two to six are drawn one by one, in colours; else their mean.
     pinned : list of (layer, head)
         Heads collected across layers; where there are any, these are shown.
-    mode : "lines" | "matrix"
+    mode : "lines" | "matrix" | "heads"
     highlight : "none" | "special" | "query"
     selected_queries, selected_keys : list of int
         Positions of the chosen tokens; empty for none. Assign a new list: one changed in place is not seen.
@@ -73,7 +78,8 @@ class AttnView(ViewOutput):
     attention : bytes
         Read-only. The weights as the page gets them (see :mod:`attnwidget.wire`): uint8 [heads, queries, keys] codes a
         layer and exact sums; every layer while that takes up to 2 MiB, else overviews and the first layer shown, and
-        the page asks for the rest. :attr:`attention_data` is the `Attention` to compute with.
+        the page asks for the rest; of long texts only the largest weights of each row. :attr:`attention_data` is the
+        `Attention` to compute with.
     notes : list of str
         Read-only. What a reader has to know about the capture.
     status : str
@@ -100,20 +106,24 @@ class AttnView(ViewOutput):
         tokenizer: Any = None,
         **traits: Any,
     ) -> None:
+        self._options = {name: traits.pop(name) for name in OF_CAPTURE if name in traits}
         _check_names(traits)
         self._data: Attention | None = None
         self._source: Callable[[], Any] | None = None
         self._inputs: tuple[Any, Any, Any, Any] = (text, text_pair, target, tokenizer)
         self._drawn = {}
-        self._requests = Requests(self._answer, self.send, sends_from_threads=self._sends_from_threads)
+        self._requests = Requests(
+            self._answer, self.send, sends_from_threads=self._sends_from_threads, answer_rows=self._answer_rows
+        )
         if isinstance(model, Attention):
-            if any(value is not None for value in self._inputs):
+            if self._options or any(value is not None for value in self._inputs):
+                others = "".join(f", {name}" for name in self._options)
                 raise TypeError(
-                    "text, text_pair, target and tokenizer belong to a model; the Attention given has its own"
+                    f"text, text_pair, target and tokenizer{others} belong to a model; the Attention given has its own"
                 )
             data = model
         else:
-            data = _capture(model, *self._inputs)
+            data = _capture(model, *self._inputs, self._options)
             self._source = _weak(model)
         # All state is in before the widget opens its way to the page: one message carries it.
         self._show(data, traits.get("stack"))
@@ -144,6 +154,20 @@ class AttnView(ViewOutput):
         _check_names(traits, "from_arrays", tuple(of_capture))
         return cls(Attention.from_arrays(attentions, tokens, key_tokens, **of_capture), **traits)
 
+    @classmethod
+    def from_cache(cls, cache: Any, tokens: Any = None, **traits: Any) -> AttnView:
+        """A view of a TransformerLens ActivationCache; `tokens` and `key_tokens` as for `Attention.from_cache`.
+
+        Parameters
+        ----------
+        **traits
+            As for `AttnView`, and `key_tokens`, `stack`, `model_name` and `text` of the capture.
+        """
+        names = ("key_tokens", "stack", "model_name", "text")
+        of_capture = {name: traits.pop(name) for name in names if name in traits}
+        _check_names(traits, "from_cache", tuple(of_capture))
+        return cls(Attention.from_cache(cache, tokens, **of_capture), **traits)
+
     # ---- the capture
 
     def run(self, text: Any = None, text_pair: Any = None, *, target: Any = None) -> AttnView:
@@ -170,7 +194,7 @@ class AttnView(ViewOutput):
         inputs = self._inputs if text is None else (text, text_pair, target, self._inputs[3])
         if text is None and (text_pair is not None or target is not None):
             raise TypeError("text_pair and target go with a text: view.run(text, text_pair, target=...)")
-        data = _capture(model, *inputs)
+        data = _capture(model, *inputs, self._options)
         self._inputs = inputs
         with self.hold_sync():
             self._show(data, self.stack)
@@ -234,13 +258,14 @@ class AttnView(ViewOutput):
     def _answer(self, stack: str, layer: int) -> bytes:
         """The container of one layer; runs on the worker thread."""
         data = self.attention_data
-        if stack not in data.stacks:
-            raise ValueError(f"stack: {stack!r:.100} is not valid. Valid: {', '.join(map(repr, data.stacks))}")
-        count = data.stacks[stack].n_layers
-        if not 0 <= layer < count:
-            raise ValueError(f"layer: {layer} is not valid. Valid: 0 to {count - 1}")
         HOLDINGS.touch(self)
-        return encode(data, stack_layers={stack: [layer]}, overviews=False)
+        return answers.layer(data, stack, layer)
+
+    def _answer_rows(self, stack: str, layer: int, queries: Sequence[int]) -> bytes:
+        """The container of some whole rows of a layer; likewise."""
+        data = self.attention_data
+        HOLDINGS.touch(self)
+        return answers.rows(data, stack, layer, queries)
 
     def _sends_from_threads(self) -> bool:
         # ipykernel's sockets take messages from any thread. Other hosts (marimo) find their page through the thread
@@ -252,12 +277,12 @@ def _receive(view: AttnView, content: object, _buffers: object) -> None:
     view._requests.receive(content)
 
 
-def _capture(model: Any, text: Any, text_pair: Any, target: Any, tokenizer: Any) -> Attention:
-    if text is None:
+def _capture(model: Any, text: Any, text_pair: Any, target: Any, tokenizer: Any, options: dict[str, Any]) -> Attention:
+    if text is None and options.get("image") is None and options.get("audio") is None:
         raise TypeError("text: AttnView(model, text) needs what the model reads; an Attention alone needs none")
     from attnwidget.capture import capture
 
-    data = capture(model, text, text_pair, target=target, tokenizer=tokenizer)
+    data = capture(model, text, text_pair, target=target, tokenizer=tokenizer, **options)
     if not isinstance(data, Attention):
         raise TypeError(
             f"text: a view shows one text, got {type(text).__name__} of {len(data)}: make one view for each"
@@ -294,7 +319,7 @@ def _container(data: Attention, stack: str, layer: int) -> tuple[bytes, bool]:
 
 def _check_names(traits: dict[str, Any], call: str = "AttnView", also: Sequence[str] = ()) -> None:
     """TypeError for arguments that are not there, with the nearest that is."""
-    known = (*SHARED, "layout", *also)
+    known = (*SHARED, "layout", *(OF_CAPTURE if call == "AttnView" else ()), *also)
     for name in traits:
         if name in known:
             continue

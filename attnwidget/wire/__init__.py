@@ -27,6 +27,9 @@ Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
 ``overview/s``, u1 [heads of all layers, queries, keys], queries and keys at most 32
     The largest weight of each bin (bin i of m covers positions ⌊i·n/m⌋ up to ⌊(i+1)·n/m⌋) as √weight · 255. Left out
     where a stack of at most 4 million cells brings all its weights: the page pools those instead.
+``overview/s/l``, u1 [heads, queries, keys]
+    The same of one layer, with the layer, in place of ``overview/s``: in stacks of more than 100 million cells, whose
+    overviews would take too long to make before anything is shown.
 ``weights/s/l``, u1 [heads, queries, keys]
     The cells, as codes of printed digits (`codec`), in one of two forms.
 
@@ -54,6 +57,9 @@ Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
 ``value_norms/s/l`` [heads, keys]
     ‖v·W_O‖, 12 bits of mantissa; left out where W_O is not known.
 
+``rows/s/l``, u1 [heads, m, keys], and ``queries/s/l``, u4 [m]
+    In a reply to a request for rows only: m rows whole, in the form "dense", and which queries they are of.
+
 A container may bring some layers only; the page asks for others, and a reply is a container of just those.
 
 Sizes
@@ -66,6 +72,7 @@ a cell takes 0.95, 0.82 and 0.73 bytes. Not sorted into classes they would take
 from __future__ import annotations
 
 from attnwidget.wire.container import Container, WireError
-from attnwidget.wire.encode import Layer, decode, encode
+from attnwidget.wire.decode import Layer, decode, decode_rows
+from attnwidget.wire.encode import encode, encode_rows
 
-__all__ = ["Container", "Layer", "WireError", "decode", "encode"]
+__all__ = ["Container", "Layer", "WireError", "decode", "decode_rows", "encode", "encode_rows"]

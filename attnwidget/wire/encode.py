@@ -1,4 +1,4 @@
-"""Attention → container, and back as arrays."""
+"""Attention → container."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from attnwidget.overviews import Block as WeightBlock
 from attnwidget.statistics.rows import KINDS, entropies, kind_sums
-from attnwidget.wire import codec, top
-from attnwidget.wire.container import Block, Container, Packer, WireError, number_block, product
-from attnwidget.wire.sums import pack_sums, unpack_sums
+from attnwidget.wire import codec, large, top
+from attnwidget.wire.container import Block, Packer, number_block, product
+from attnwidget.wire.sums import pack_sums
 
 #: Larger layers carry only the largest weights of each row.
 MOST_DENSE_CELLS = 24_000_000
@@ -21,6 +22,8 @@ TOP_KEYS = 16
 OVERVIEW_SIZE = 32
 #: A stack no larger than this brings no overviews when it brings all its weights: the page pools them itself.
 MOST_POOLED_CELLS = 4_000_000
+#: A stack larger than this brings the overviews of the layers it brings, not of all: those would take seconds.
+MOST_PICTURED_CELLS = 100_000_000
 _OVERVIEW_STEPS = 31
 
 #: Of fraction: 2.4e-4 nats, finer than any page prints.
@@ -55,7 +58,12 @@ class AttentionLike(Protocol):
     @property
     def stacks(self) -> Mapping[str, Any]: ...
     def weights(
-        self, layer: int, head: Sequence[int] | None = None, *, stack: str | None = None, queries: slice | None = None
+        self,
+        layer: int,
+        head: Sequence[int] | None = None,
+        *,
+        stack: str | None = None,
+        queries: slice | Sequence[int] | None = None,
     ) -> NDArray[np.float32]: ...
     def overview(self, layer: int, *, stack: str | None = None, size: int = 32) -> NDArray[np.float32]: ...
     def value_norms(self, layer: int, *, stack: str | None = None) -> NDArray[np.float32] | None: ...
@@ -78,7 +86,8 @@ def encode(
         Layers to bring, by stack; all of all stacks where not given. Layers without heads bring nothing.
     overviews
         Whether small pictures of every head of all stacks are brought, of the layers left out too. A small stack that
-        is whole brings none: there the page makes them from the weights.
+        is whole brings none: there the page makes them from the weights. Of a long stack (`MOST_PICTURED_CELLS`) every
+        layer brings its own instead, whatever is said here.
     dense_cells
         Layers of more cells (heads · queries · keys) bring only the 16 largest weights of each row.
 
@@ -95,7 +104,8 @@ def encode(
     wanted = _wanted(attention, stack_layers)
     packer = Packer()
     for name, layers in wanted.items():
-        if overviews and not _is_poolable(attention.stacks[name], layers, dense_cells):
+        stack = attention.stacks[name]
+        if overviews and not _is_long(stack) and not _is_poolable(stack, layers, dense_cells):
             packer.add(f"overview/{name}", _overviews(attention, name))
     for name, layers in wanted.items():
         if layers:
@@ -104,6 +114,31 @@ def encode(
         for layer in layers:
             for block, content in _layer_blocks(attention, name, layer, dense_cells):
                 packer.add(f"{block}/{name}/{layer}", content)
+    return packer.pack()
+
+
+def encode_rows(attention: AttentionLike, stack: str, layer: int, queries: Sequence[int]) -> bytes:
+    """The container of a few whole rows of all heads of a layer, for a page that has only the largest keys of each.
+
+    Parameters
+    ----------
+    attention
+        An `Attention`.
+    stack, layer
+        Of the rows.
+    queries
+        Which rows, in the order wanted.
+
+    Returns
+    -------
+    bytes
+        With the blocks ``rows/s/l`` and ``queries/s/l``.
+    """
+    codes = codec.encode_weights(attention.weights(layer, stack=stack, queries=list(queries)))
+    parts, extra = codec.pack_dense(codes)
+    packer = Packer()
+    packer.add(f"rows/{stack}/{layer}", Block(parts, "u1", codes.shape, extra))
+    packer.add(f"queries/{stack}/{layer}", number_block(np.array(queries, np.uint32), dtype="u4"))
     return packer.pack()
 
 
@@ -131,17 +166,26 @@ def _is_poolable(stack: _Stack, layers: Sequence[int], dense_cells: int) -> bool
     return list(layers) == with_heads and sum(cells) <= MOST_POOLED_CELLS and max(cells, default=0) <= dense_cells
 
 
+def _is_long(stack: _Stack) -> bool:
+    """Whether overviews of all its layers would take too long: each then comes with its layer."""
+    heads = sum(info.heads for info in stack.layers)
+    return heads * len(stack.queries) * len(stack.keys) > MOST_PICTURED_CELLS
+
+
 def _overviews(attention: AttentionLike, name: str) -> Block:
     stack: _Stack = attention.stacks[name]
     size = (min(len(stack.queries), OVERVIEW_SIZE), min(len(stack.keys), OVERVIEW_SIZE))
     parts = [np.zeros((0, *size), np.uint8)]
     for layer, info in enumerate(stack.layers):
         if info.heads:
-            pooled = np.clip(attention.overview(layer, stack=name, size=OVERVIEW_SIZE), 0.0, 1.0)
-            # A thumbnail shows some 30 shades; more would only cost bytes.
-            steps = np.round(np.sqrt(pooled) * _OVERVIEW_STEPS)
-            parts.append(np.round(steps * (255 / _OVERVIEW_STEPS)).astype(np.uint8))
+            parts.append(_levels(attention.overview(layer, stack=name, size=OVERVIEW_SIZE)))
     return number_block(np.concatenate(parts), dtype="u1")
+
+
+def _levels(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
+    # A thumbnail shows some 30 shades; more would only cost bytes.
+    steps = np.round(np.sqrt(np.clip(pictures, 0.0, 1.0)) * _OVERVIEW_STEPS)
+    return np.round(steps * (255 / _OVERVIEW_STEPS)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -171,24 +215,16 @@ def _layer_blocks(attention: AttentionLike, name: str, layer: int, dense_cells: 
     stack: _Stack = attention.stacks[name]
     shape = (stack.layers[layer].heads, len(stack.queries), len(stack.keys))
     kinds = [token.kind for token in stack.keys]
-    dense = product(shape) <= dense_cells
-    held = min(TOP_KEYS, shape[2])
-    codes = np.zeros(shape if dense else (*shape[:2], held), np.uint16)
-    index = np.zeros((0, 0, 0) if dense else codes.shape, np.uint32)
-    sums = np.zeros((*shape[:2], len(KINDS)))
-    units = np.zeros(sums.shape)
-    entropy = np.zeros(shape[:2])
-    for part in _parts(attention, name, layer, shape):
-        weights, here = part.weights, (part.heads, part.queries)
-        if dense:
-            codes[here] = codec.encode_weights(weights)
-            units[here] = kind_sums(codec.UNITS[codes[here]], kinds)
-        else:
-            index[here], codes[here] = top.largest(weights, held)
-            units[here] = top.kind_units(index[here], codes[here], kinds)
-        sums[here] = kind_sums(weights, kinds)
-        entropy[here] = entropies(weights)
-    parts, extra = codec.pack_dense(codes) if dense else top.pack(index, codes, shape[2])
+    if product(shape) <= dense_cells:
+        codes, sums, units, entropy = _dense(attention, name, layer, shape, kinds)
+        parts, extra = codec.pack_dense(codes)
+        pictures = attention.overview(layer, stack=name, size=OVERVIEW_SIZE) if _is_long(stack) else None
+    else:
+        blocks = _blocks(attention, name, layer, shape)
+        found = large.read(blocks, shape, kinds, min(TOP_KEYS, shape[2]), OVERVIEW_SIZE)
+        sums, units, entropy = found.sums, found.units, found.entropy.astype(np.float64)
+        parts, extra = top.pack(found.index, found.codes, shape[2])
+        pictures = found.overview if _is_long(stack) else None
     yield "weights", Block(parts, "u1", shape, extra)
     yield "sums", pack_sums(sums, units)
     # What a page says of layers that it does not show: no need to inflate their weights.
@@ -197,74 +233,38 @@ def _layer_blocks(attention: AttentionLike, name: str, layer: int, dense_cells: 
     norms = attention.value_norms(layer, stack=name)
     if norms is not None:
         yield "value_norms", number_block(_twelve_bits(norms), dtype="f4")
+    if pictures is not None:
+        yield "overview", number_block(_levels(pictures), dtype="u1")
+
+
+def _dense(
+    attention: AttentionLike, name: str, layer: int, shape: tuple[int, int, int], kinds: Sequence[str]
+) -> tuple[NDArray[np.uint16], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Codes of all cells, sums of the weights and of the codes by kind of key, and entropies."""
+    codes = np.zeros(shape, np.uint16)
+    sums, units = np.zeros((*shape[:2], len(KINDS))), np.zeros((*shape[:2], len(KINDS)))
+    entropy = np.zeros(shape[:2])
+    for part in _parts(attention, name, layer, shape):
+        here = part.heads, part.queries
+        codes[here] = codec.encode_weights(part.weights)
+        units[here] = kind_sums(codec.UNITS[codes[here]], kinds)
+        sums[here] = kind_sums(part.weights, kinds)
+        entropy[here] = entropies(part.weights)
+    return codes, sums, units, entropy
+
+
+def _blocks(attention: AttentionLike, name: str, layer: int, shape: tuple[int, int, int]) -> Iterator[WeightBlock]:
+    """Blocks of an `Attention`, which leaves out what is masked; of anything else, whole rows."""
+    own: Any = getattr(attention, "blocks", None)
+    if own is not None:
+        yield from own(layer, stack=name)
+        return
+    for part in _parts(attention, name, layer, shape):
+        for head, weights in enumerate(part.weights, part.heads.start):
+            yield WeightBlock(head, part.queries, 0, weights)
 
 
 def _twelve_bits(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rounded to 12 bits of mantissa (1.2e-4 relative): the low byte is then 0 and costs nothing."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     return ((bits + np.uint32(0x800)) & np.uint32(0xFFFFF000)).view(np.float32)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer as a container holds it.
-
-    Attributes
-    ----------
-    weights
-        float32 [heads, queries, keys], each as its printed digits; 0 where a "top" layer does not list the key.
-    sums
-        float32 [heads, queries, 5], exact mass by kind of key (`KINDS`).
-    shares
-        float32 [heads, 5], mean of the sums over the rows.
-    entropy
-        float32 [heads, queries], nats.
-    value_norms
-        float32 [heads, keys], or None.
-    form
-        "dense" or "top".
-    """
-
-    weights: NDArray[np.float32]
-    sums: NDArray[np.float32]
-    shares: NDArray[np.float32]
-    entropy: NDArray[np.float32]
-    value_norms: NDArray[np.float32] | None
-    form: str
-
-
-def decode(data: bytes) -> dict[tuple[str, int], Layer]:
-    """Every layer of a container, by stack and number. Raises `WireError` where the bytes are no whole container."""
-    container = Container(data)
-    out = {}
-    for name in container.blocks:
-        what, _, address = name.partition("/")
-        stack, _, number = address.rpartition("/")
-        if what == "weights" and stack and number.isascii() and number.isdigit():
-            out[stack, int(number)] = _read_layer(container, stack, f"{stack}/{number}")
-    return out
-
-
-def _read_layer(container: Container, stack: str, address: str) -> Layer:
-    info = container.block(f"weights/{address}", (-1, -1, -1))
-    heads, queries, keys = info["shape"]
-    raw = container.bytes(f"weights/{address}")
-    form = info.get("form", "dense")
-    if form == "top":
-        codes = top.unpack(raw, (heads, queries, keys), info.get("keys", 0))
-    else:
-        codes = codec.unpack_dense(raw, (heads, queries, keys), info.get("large", 0), info.get("classes", []))
-    kinds = container.numbers(f"kinds/{stack}", (keys,)).astype(int)
-    if keys and kinds.max() >= len(KINDS):
-        raise WireError(f"block 'kinds/{stack}' holds the unknown kind {kinds.max()}")
-    units = kind_sums(codec.UNITS[codes], [KINDS[kind] for kind in kinds])
-    planes = container.numbers(f"sums/{address}", (len(KINDS), heads, queries))
-    norms = f"value_norms/{address}"
-    return Layer(
-        weights=codec.VALUES[codes],
-        sums=unpack_sums(planes, units),
-        shares=container.numbers(f"shares/{address}", (heads, len(KINDS))),
-        entropy=container.numbers(f"entropy/{address}", (heads, queries)),
-        value_norms=container.numbers(norms, (heads, keys)) if norms in container.blocks else None,
-        form=form,
-    )

@@ -1,7 +1,7 @@
 """What crosses the wire as JSON, twin of js/src/wire/messages.ts and of BlockInfo in js/src/wire/container.ts.
 
-The page sends `Request` and `Cancel`; the kernel answers a request with one `Reply`, of success with one buffer: a
-container that holds just the blocks of what was asked.
+The page sends `Request`, `RowsRequest` and `Cancel`; the kernel answers a request with one `Reply`, of success with one
+buffer: a container that holds just the blocks of what was asked.
 """
 
 from __future__ import annotations
@@ -37,6 +37,17 @@ class Request(TypedDict):
     what: Literal["layer"]
     stack: str
     layer: int
+
+
+class RowsRequest(TypedDict):
+    """The page asks for whole rows of all heads of a layer: 1 to 64 different queries. For layers of the form "top"."""
+
+    kind: Literal["request"]
+    id: str
+    what: Literal["rows"]
+    stack: str
+    layer: int
+    queries: list[int]
 
 
 class Cancel(TypedDict):
