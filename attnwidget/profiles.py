@@ -1,0 +1,298 @@
+"""`profile`: statistics of every head over many texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from attnwidget.attention import Attention
+from attnwidget.capture import capture
+from attnwidget.inputs.models import Subject, resolve
+from attnwidget.statistics.corpus import HeadProfile
+from attnwidget.statistics.heads import statistics
+
+__all__ = ["HeadProfile", "profile"]
+
+# Texts that are sorted by length together, in batches: enough for little padding, few enough for any generator.
+_BATCHES_AT_ONCE = 16
+_SAVE_EVERY = 30.0
+
+
+def profile(
+    model: Any,
+    texts: Iterable[Any],
+    *,
+    tokenizer: Any = None,
+    stack: str | None = None,
+    batch_size: int = 16,
+    truncation: bool = False,
+    induction: bool = True,
+    replicates: int = 200,
+    seed: int = 0,
+    progress: bool = True,
+    resume: str | Path | None = None,
+) -> HeadProfile:
+    """Statistics of every head over a corpus, with labels and a verdict.
+
+    Parameters
+    ----------
+    model : model, str, path, pipeline or sentence-transformers object
+        As for :func:`attnwidget.capture`.
+    texts : iterable of str, or of (str, str) for pairs
+        A list, a generator, a column of a dataset; read once, and never held as a whole.
+    tokenizer : tokenizer or path, optional
+    stack : str, optional
+        Of a model with several stacks; left out: its first.
+    batch_size : int
+        Texts of one forward pass; texts of similar length go together.
+    truncation : bool
+        Cut texts that are too long for the model; left out, they are reported in `HeadProfile.errors`.
+    induction : bool
+        For causal models: score heads on repeated random tokens as well.
+    replicates : int
+        Bootstrap replicates, by which labels say how sure they are.
+    seed : int
+        Of the replicates.
+    progress : bool
+        Show what is done, the rate and the time left (on stderr; tqdm where it is installed).
+    resume : path, optional
+        Save to this file now and then and at the end; where it exists already, go on after what it holds. The texts
+        must then be the same, in the same order.
+
+    Returns
+    -------
+    HeadProfile
+        A text that cannot be read is in its `errors`. After an interrupt (Ctrl-C) it holds what was done, and
+        `interrupted` is true.
+
+    Raises
+    ------
+    ValueError
+        No text could be read, there is no tokenizer, or `resume` holds the profile of other texts.
+    """
+    if isinstance(texts, str):
+        raise TypeError("texts must be an iterable of texts, got one str: use capture(model, text).statistics()")
+    if batch_size < 1 or replicates < 1:
+        raise ValueError(f"batch_size and replicates must be 1 or more, got {batch_size} and {replicates}")
+    subject = resolve(model, tokenizer)
+    subject.need_tokenizer()
+    run = _Run(subject, stack, truncation, replicates, seed, Path(resume) if resume is not None else None)
+    shown = _progress(texts) if progress else None
+    try:
+        for chunk in _chunks(run.skip(texts), batch_size * _BATCHES_AT_ONCE):
+            for batch in _batches(chunk, batch_size):
+                run.take(batch)
+                if shown is not None:
+                    shown.show(run.done)
+            run.save_now_and_then()
+        run.finish(induction)
+    except KeyboardInterrupt:
+        run.interrupted = True
+    finally:
+        if shown is not None:
+            shown.close()
+    return run.result()
+
+
+class _Run:
+    """One run: what is done, and what is left to do."""
+
+    def __init__(
+        self, subject: Subject, stack: str | None, truncation: bool, replicates: int, seed: int, path: Path | None
+    ) -> None:
+        self.subject, self.stack, self.truncation = subject, stack, truncation
+        self.replicates, self.seed, self.path = replicates, seed, path
+        self.total: HeadProfile | None = None
+        self.errors: list[tuple[int, str, str]] = []
+        self.hashes: dict[int, int] = {}
+        self.before: set[int] = set()
+        self.digest = 0
+        self.interrupted = False
+        self.saved = time.monotonic()
+        if path is not None and path.exists():
+            self.total = HeadProfile.load(path)
+            run = self.total.notes.get("run")
+            if run is None:
+                raise ValueError(f"resume={str(path)!r} is a profile, but not of a run that can be continued")
+            self.before, self.digest = set(_expand(run["done"])), int(run["digest"])
+            self.errors = list(self.total.errors)
+
+    @property
+    def done(self) -> int:
+        return len(self.before) + len(self.hashes)
+
+    def skip(self, texts: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Texts that are not done yet, with their numbers."""
+        check = 0
+        left = set(self.before)
+        for number, text in enumerate(texts):
+            if number not in left:
+                yield number, text
+                continue
+            check ^= _hash(number, text)
+            left.discard(number)
+            if not left and check != self.digest:
+                raise ValueError(f"resume={str(self.path)!r} was made of other texts, or in another order")
+        if left:
+            raise ValueError(f"resume={str(self.path)!r} was made of more texts than came now")
+
+    def take(self, batch: list[tuple[int, Any]]) -> None:
+        """The statistics of a batch; text by text where the batch as a whole fails, to find which is bad."""
+        try:
+            found = self._measure([text for _, text in batch])
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:  # whatever a model or tokenizer raises on one text must not end the run
+            if len(batch) > 1:
+                for one in batch:
+                    self.take([one])
+                return
+            number, text = batch[0]
+            self.errors.append((number, str(text)[:80], f"{type(error).__name__}: {error}"))
+            found = None
+        # One assignment: an interrupt finds either all of a batch or nothing of it.
+        self.total = _join(self.total, found)
+        self.hashes |= {number: _hash(number, text) for number, text in batch}
+
+    def _measure(self, texts: list[Any]) -> HeadProfile:
+        first = [text[0] if isinstance(text, tuple) else text for text in texts]
+        second = [text[1] for text in texts] if isinstance(texts[0], tuple) else None
+        captured = capture(
+            self.subject.model, first, second, tokenizer=self.subject.tokenizer, truncation=self.truncation
+        )
+        assert isinstance(captured, list)
+        return HeadProfile.from_statistics(
+            (statistics(one, stack=self._stack_of(one)) for one in captured),
+            replicates=self.replicates,
+            seed=self.seed,
+        )
+
+    def _stack_of(self, attention: Attention) -> str:
+        return self.stack if self.stack is not None else next(iter(attention.stacks))
+
+    def finish(self, induction: bool) -> None:
+        """What is measured once, after all texts."""
+        if induction and self.total is not None and self.total.counts["causal"] and self.total.induction is None:
+            from attnwidget.statistics.induction import induction_moments
+
+            moments = induction_moments(self.subject, self.total.stack)
+            self.total = dataclasses.replace(self.total, induction=moments)
+
+    def save_now_and_then(self) -> None:
+        if self.path is not None and time.monotonic() - self.saved > _SAVE_EVERY:
+            self.result()
+
+    def result(self) -> HeadProfile:
+        if self.total is None:
+            why = f": {self.errors[0][2]}" if self.errors else ": there was none, or the run was stopped at once"
+            raise ValueError(f"texts: no text could be read{why}")
+        digest = self.digest
+        for one in self.hashes.values():
+            digest ^= one
+        done = sorted(self.before | set(self.hashes))
+        notes = {"run": {"done": _ranges(done), "digest": str(digest)}}
+        errors = tuple(sorted(set(self.errors)))
+        found = dataclasses.replace(self.total, errors=errors, interrupted=self.interrupted, notes=notes)
+        found = dataclasses.replace(found, model_name=self.subject.name)
+        if self.path is not None:
+            found.save(self.path)
+            self.saved = time.monotonic()
+        return found
+
+
+def _join(total: HeadProfile | None, part: HeadProfile | None) -> HeadProfile | None:
+    if total is None or part is None:
+        return total if part is None else part
+    return total.merge(dataclasses.replace(part, model_name=total.model_name))
+
+
+def _hash(number: int, text: Any) -> int:
+    return int.from_bytes(blake2b(f"{number}\n{text!r}".encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
+def _ranges(numbers: list[int]) -> list[list[int]]:
+    out: list[list[int]] = []
+    for number in numbers:
+        if out and out[-1][1] == number:
+            out[-1][1] = number + 1
+        else:
+            out.append([number, number + 1])
+    return out
+
+
+def _expand(ranges: list[list[int]]) -> Iterator[int]:
+    for start, stop in ranges:
+        yield from range(start, stop)
+
+
+def _chunks(texts: Iterator[tuple[int, Any]], size: int) -> Iterator[list[tuple[int, Any]]]:
+    chunk: list[tuple[int, Any]] = []
+    for one in texts:
+        chunk.append(one)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _batches(chunk: list[tuple[int, Any]], size: int) -> Iterator[list[tuple[int, Any]]]:
+    """Batches of similar length; pairs and single texts apart."""
+    for pairs in (False, True):
+        of_kind = [one for one in chunk if isinstance(one[1], tuple) == pairs]
+        of_kind.sort(key=lambda one: len(str(one[1])))
+        for start in range(0, len(of_kind), size):
+            yield of_kind[start : start + size]
+
+
+class _Line:
+    """Progress on one line of stderr: done, rate, time left."""
+
+    def __init__(self, total: int | None) -> None:
+        self.total, self.start, self.last = total, time.monotonic(), 0.0
+        self.first: int | None = None
+
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        self.first = self.first if self.first is not None else done - 1
+        if now - self.last < 0.5:
+            return
+        self.last = now
+        rate = (done - self.first) / max(now - self.start, 1e-9)
+        of, left = "", ""
+        if self.total is not None:
+            of, left = f"/{self.total}", f", {(self.total - done) / max(rate, 1e-9):.0f} s left"
+        sys.stderr.write(f"\r{done}{of} texts, {rate:.1f} texts/s{left}   ")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        if self.last:
+            sys.stderr.write("\n")
+
+
+class _Bar:
+    """The same by tqdm."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+
+    def show(self, done: int) -> None:
+        self.bar.update(done - self.bar.n)
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def _progress(texts: Any) -> _Line | _Bar:
+    total = len(texts) if hasattr(texts, "__len__") else None
+    try:
+        tqdm: Any = import_module("tqdm").tqdm
+    except ImportError:
+        return _Line(total)
+    return _Bar(tqdm(total=total, unit=" texts", file=sys.stderr))

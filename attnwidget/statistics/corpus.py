@@ -1,0 +1,301 @@
+"""`HeadProfile`: statistics of every head over many texts, mergeable, to be saved and resumed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.statistics import rules
+from attnwidget.statistics.accumulators import Moments, Replicates
+from attnwidget.statistics.heads import HeadStatistics, _plain
+from attnwidget.statistics.measures import explained
+from attnwidget.statistics.rules import RULE_STATISTICS, Summary
+from attnwidget.statistics.setting import F8
+
+if TYPE_CHECKING:
+    import pandas
+
+    from attnwidget.statistics.compare import Comparison
+    from attnwidget.statistics.labels import HeadLabel
+
+#: Statistics between 0 and 1 that keep a histogram over texts, in `BINS` bins of equal width.
+HISTOGRAMS = ("cls", "sep", "punct", "first", "self", "prev", "next", "entropy_norm", "max")
+BINS = 20
+_SUMS = ("groups", "group_sizes", "squares", "hits", "eligible", "sinks")
+
+
+@dataclass(frozen=True)
+class HeadProfile:
+    """What every head does over a corpus; made by :func:`attnwidget.profile`.
+
+    Means are over texts (each text counts once, whatever its length), with the standard error over texts.
+
+    Attributes
+    ----------
+    model_name, stack : str
+    heads : tuple of int
+        Heads of each layer.
+    names, layer_names : tuple of str
+        Statistics of heads and of layers.
+    moments, baselines, layers : Moments
+        [S, L, H], [S], [S', L].
+    sums : dict of str to float64 array
+        Weights by offset and kind, offsets of the largest content key, where sinks lie: see `HeadStatistics.cells`.
+    histograms : float64 [len(HISTOGRAMS), L, H, BINS]
+    replicates : Replicates
+        Poisson bootstrap over texts, of the statistics that rules look at.
+    induction : Moments or None
+        [3, L, H]: induction, duplicate and previous-token scores on repeated random tokens (causal models).
+    counts : dict of str to int
+        "texts", "rows", "tokens", "faults", "unknown", "causal" (texts that were), "values" (texts with value norms).
+    lengths : (int, int)
+        Shortest and longest text in tokens.
+    sinks : dict of str to str
+        What special tokens of each kind are called.
+    errors : tuple of (int, str, str)
+        Texts that could not be read: their number in the input, their beginning, and why.
+    interrupted : bool
+        The run was stopped by hand; what was done until then is here.
+    """
+
+    model_name: str
+    stack: str
+    heads: tuple[int, ...]
+    names: tuple[str, ...]
+    layer_names: tuple[str, ...]
+    moments: Moments
+    baselines: Moments
+    layers: Moments
+    sums: dict[str, F8]
+    histograms: F8
+    replicates: Replicates
+    counts: dict[str, int]
+    lengths: tuple[int, int]
+    sinks: dict[str, str]
+    seed: int = 0
+    induction: Moments | None = None
+    errors: tuple[tuple[int, str, str], ...] = ()
+    interrupted: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, one: HeadStatistics, *, replicates: int = 200, seed: int = 0) -> HeadProfile:
+        """The profile of one text."""
+        names, layer_names = tuple(one.values), tuple(one.layers)
+        values = np.stack([one.values[name] for name in names])
+        bases = np.array([one.baselines[name] for name in names])
+        chosen = [names.index(name) for name in RULE_STATISTICS]
+        text = one.text or repr(np.round(values[chosen], 6).tobytes())
+        sums = {name: np.array(one.cells[name], np.float64) for name in _SUMS}
+        sums["groups"] = sums["groups"] - one.cells["group_base"]
+        shown = values[[names.index(name) for name in HISTOGRAMS]]
+        bins = np.clip(np.floor(np.nan_to_num(shown) * BINS), 0, BINS - 1)
+        histograms = (bins[..., None] == np.arange(BINS)) & np.isfinite(shown)[..., None]
+        return cls(
+            one.model_name,
+            one.stack,
+            one.heads,
+            names,
+            layer_names,
+            Moments.of(values),
+            Moments.of(bases),
+            Moments.of(np.stack([one.layers[name] for name in layer_names])),
+            sums,
+            histograms.astype(np.float64),
+            Replicates.of(values[chosen], bases[chosen], text, replicates, seed),
+            {
+                "texts": 1,
+                "rows": one.rows,
+                "tokens": one.tokens,
+                "faults": one.faults,
+                "unknown": one.unknown,
+                "causal": int(one.causal),
+                "values": int(one.has_values),
+            },
+            (one.tokens, one.tokens),
+            dict(one.sinks),
+            seed,
+        )
+
+    @classmethod
+    def from_statistics(cls, texts: Iterable[HeadStatistics], *, replicates: int = 200, seed: int = 0) -> HeadProfile:
+        """The profile of texts whose statistics are at hand. ValueError where there are none."""
+        total: HeadProfile | None = None
+        for one in texts:
+            part = cls.of(one, replicates=replicates, seed=seed)
+            total = part if total is None else total.merge(part)
+        if total is None:
+            raise ValueError("texts is empty: at least one text is needed")
+        return total
+
+    def merge(self, other: HeadProfile) -> HeadProfile:
+        """Both together: equal to one pass over all texts up to 1e-12, in any order.
+
+        Raises
+        ------
+        ValueError
+            They are of different models, or were made with other settings.
+        """
+        for what in ("model_name", "stack", "heads", "names", "layer_names", "seed"):
+            mine, theirs = getattr(self, what), getattr(other, what)
+            if mine != theirs:
+                raise ValueError(f"these profiles cannot be merged: {what} is {mine!r} here and {theirs!r} there")
+        if self.replicates.count.shape != other.replicates.count.shape:
+            raise ValueError(
+                f"these profiles cannot be merged: {len(self.replicates.count)} replicates here, "
+                f"{len(other.replicates.count)} there"
+            )
+        induction = self.induction
+        if induction is not None and other.induction is not None:
+            induction = induction.merge(other.induction)
+        # Sorted, so that the order of merging leaves no trace.
+        return dataclasses.replace(
+            self,
+            moments=self.moments.merge(other.moments),
+            baselines=self.baselines.merge(other.baselines),
+            layers=self.layers.merge(other.layers),
+            sums={name: array + other.sums[name] for name, array in self.sums.items()},
+            histograms=self.histograms + other.histograms,
+            replicates=self.replicates.merge(other.replicates),
+            counts={name: count + other.counts[name] for name, count in self.counts.items()},
+            lengths=(min(self.lengths[0], other.lengths[0]), max(self.lengths[1], other.lengths[1])),
+            sinks=dict(sorted({**other.sinks, **self.sinks}.items())),
+            induction=induction if induction is not None else other.induction,
+            errors=tuple(sorted({*self.errors, *other.errors})),
+            interrupted=self.interrupted or other.interrupted,
+            notes={},
+        )
+
+    @property
+    def texts(self) -> int:
+        return self.counts["texts"]
+
+    def __getitem__(self, name: str) -> F8:
+        """The mean of a statistic over texts: float64 [L, H]."""
+        return self.values()[name]
+
+    def values(self) -> dict[str, F8]:
+        """Means by name, [L, H]; what position and kind explain is taken from all cells of the corpus together."""
+        out = dict(zip(self.names, self.moments.means, strict=True))
+        layers, width = self.sums["squares"].shape
+        groups = self.sums["groups"].reshape(layers * width, *self.sums["groups"].shape[2:])
+        pooled = explained(groups, self.sums["group_sizes"], self.sums["squares"].ravel())
+        out |= {name: array.reshape(layers, width) for name, array in pooled.items()}
+        if self.induction is not None:
+            out |= dict(zip(("induction", "duplicate", "previous_random"), self.induction.means, strict=True))
+        return out
+
+    def standard_errors(self) -> dict[str, F8]:
+        """Standard errors over texts by name, [L, H]."""
+        return dict(zip(self.names, self.moments.errors, strict=True))
+
+    def summary(self) -> Summary:
+        """What rules and verdicts look at."""
+        layers = dict(zip(self.layer_names, self.layers.means, strict=True))
+        return Summary(
+            self.heads,
+            self.values(),
+            dict(zip(self.names, map(float, self.baselines.means), strict=True)),
+            layers,
+            self.sums["hits"],
+            self.sums["eligible"],
+            self.sinks,
+            self.texts,
+            self.counts["rows"],
+            self.counts["tokens"],
+            self.counts["faults"],
+            self.counts["causal"] > 0,
+            self.counts["values"] == self.texts,
+            self._replicate_labels(),
+        )
+
+    def _replicate_labels(self) -> NDArray[np.int8]:
+        means, bases = self.replicates.means()
+        values = {name: means[:, i] for i, name in enumerate(RULE_STATISTICS)}
+        if self.induction is not None:
+            values["induction"] = np.broadcast_to(self.induction.means[0], values["cls"].shape)
+        baselines: dict[str, F8 | float] = {name: bases[:, i, None, None] for i, name in enumerate(RULE_STATISTICS)}
+        return rules.decide(rules.margins(values, baselines))
+
+    def labels(self) -> list[HeadLabel]:
+        """What each head does, with margin, runner-up, evidence and how sure that is."""
+        from attnwidget.statistics.labels import labels
+
+        return labels(self.summary())
+
+    def verdict(self, lang: str = "en") -> str:
+        """What the corpus shows of "everything looks at special tokens", in words: "en" or "ja"."""
+        from attnwidget.statistics.verdict import verdict
+
+        return verdict(self.summary(), lang, unknown=self._unknown, lengths=self.lengths)
+
+    @property
+    def diagnosis(self) -> str:
+        """In one word: "ordinary", "check", "collapsed", "untrained", "invalid"; "describes" for too few texts."""
+        from attnwidget.statistics.verdict import diagnose
+
+        return diagnose(self.summary(), unknown=self._unknown).kind
+
+    @property
+    def _unknown(self) -> float:
+        return self.counts["unknown"] / max(1, self.counts["tokens"])
+
+    def compare(self, other: HeadProfile) -> Comparison:
+        """What changed from this profile to another of the same shape (a fine-tuned checkpoint)."""
+        from attnwidget.statistics.compare import compare
+
+        return compare(self, other)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row for each layer and head; for each statistic its mean, and its standard error as ``NAME_se``."""
+        from attnwidget.statistics.frames import frame
+
+        errors = self.standard_errors()
+        columns: dict[str, F8] = {}
+        for name, array in self.values().items():
+            columns[name] = array
+            if name in errors and not name.startswith(("r2_", "content")):
+                columns[f"{name}_se"] = errors[name]
+        out = frame(self.heads, columns)
+        out.insert(0, "label", [label.label for label in self.labels()])
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers, in the shape of `HeadStatistics.to_dict`, with "errors" (standard errors) beside."""
+        summary = self.summary()
+        return {
+            "stack": self.stack,
+            "heads": list(self.heads),
+            **{name: self.counts[name] for name in ("tokens", "rows", "texts")},
+            "values": {name: _plain(array) for name, array in summary.values.items()},
+            "baselines": {name: _plain(np.array(value)) for name, value in summary.baselines.items()},
+            "layers": {name: _plain(array) for name, array in summary.layers.items()},
+            "errors": {name: _plain(array) for name, array in self.standard_errors().items()},
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write to one .npz file (arrays and JSON, no pickle); whole or not at all."""
+        from attnwidget.statistics.files import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> HeadProfile:
+        """Read what `save` wrote."""
+        from attnwidget.statistics.files import load
+
+        return load(path)
+
+    def __repr__(self) -> str:
+        stopped = ", interrupted" if self.interrupted else ""
+        bad = f", {len(self.errors)} could not be read" if self.errors else ""
+        return (
+            f"<HeadProfile {self.model_name} {self.stack}: {len(self.heads)} layers, {sum(self.heads)} heads, "
+            f"{self.texts} texts, {self.counts['tokens']} tokens{bad}{stopped}>"
+        )

@@ -1,0 +1,153 @@
+"""What is known of a text before any weight is looked at: sets of rows, classes of keys, who sees whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnwidget.inputs.tokens import Token
+from attnwidget.layers import Stack
+from attnwidget.statistics.rows import KINDS
+
+F8 = NDArray[np.float64]
+
+#: Sets of rows (queries) over which columns are summed.
+ROWS = ("all", "content", "cls", "sep", "not_cls", "not_sep", "a", "b")
+#: Classes of keys. The first five are the kinds of the mass ledger and share out each row; the others overlap them.
+CLASSES = (*KINDS, "first", "a", "b", "sep1", "sep2")
+#: Offsets key − query from −REACH to REACH are told apart; anything farther counts to the end it lies at.
+REACH = 8
+OFFSETS = 2 * REACH + 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One text's rows and keys.
+
+    Attributes
+    ----------
+    queries, keys : int
+    shift : int or None
+        The key at the position of query i is i + shift; None where rows and keys are different sequences (cross).
+    causal : bool
+    rows : float64 [len(ROWS), queries]
+        1 where a row belongs to the set.
+    classes : float64 [keys, len(CLASSES)]
+    kind : int [keys]
+        Index in `KINDS`.
+    ids : int [keys]
+        Ids of content tokens, −1 elsewhere: what may be repeated.
+    """
+
+    queries: int
+    keys: int
+    shift: int | None
+    causal: bool
+    rows: F8
+    classes: F8
+    kind: NDArray[np.intp]
+    ids: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, stack: Stack) -> Setting:
+        """The setting of one stack of an `Attention`."""
+        queries, keys = stack.queries, stack.keys
+        positions = sum(token.role != "sink" for token in keys)
+        cross = stack.name == "cross" or positions < len(queries)
+        causal = bool(stack.causal) and not cross
+        content = np.array([_is_content(t) for t in keys], bool).reshape(len(keys))
+        ids = [(-1 if t.id is None else t.id) if c else -1 for t, c in zip(keys, content, strict=True)]
+        if all(i == -1 for i in ids):  # bare strings: the same string is the same token
+            known: dict[str, int] = {}
+            ids = [known.setdefault(t.raw, len(known)) if c else -1 for t, c in zip(keys, content, strict=True)]
+        return cls(
+            len(queries),
+            len(keys),
+            None if cross else positions - len(queries),
+            causal,
+            _row_sets(queries),
+            _classes(keys),
+            np.array([KINDS.index(t.kind) for t in keys], np.intp),
+            np.array(ids, np.int64),
+        )
+
+    @property
+    def visible(self) -> F8:
+        """How many keys each row may see by the order of the text, [queries]; windows of single layers are left out."""
+        if not self.causal or self.shift is None:
+            return np.full(self.queries, float(self.keys))
+        extra = self.keys - self.shift - self.queries  # a learned sink, seen by all
+        return np.arange(self.queries, dtype=np.float64) + (1 + self.shift + extra)
+
+    def uniform(self, rows: slice) -> NDArray[np.float32]:
+        """Rows [r, keys] that spread their weight evenly over what they may see: the baseline of every statistic."""
+        share = 1 / self.visible[rows]
+        out = np.repeat(share[:, None], self.keys, axis=1)
+        if self.causal and self.shift is not None:
+            last = self.shift + self.queries
+            ahead = np.arange(last) > np.arange(self.queries)[rows, None] + self.shift
+            out[:, :last][ahead] = 0
+        return out.astype(np.float32)
+
+    @property
+    def content(self) -> NDArray[np.bool_]:
+        """Keys that are words or punctuation."""
+        return np.isin(self.kind, [KINDS.index("word"), KINDS.index("punct")])
+
+    def offset_bins(self, rows: slice) -> NDArray[np.intp] | None:
+        """Bin of the offset key − query of every cell, [r, keys], 0 to OFFSETS − 1; None for cross-attention.
+
+        A learned sink has no position; it counts to the farthest keys before the query.
+        """
+        if self.shift is None:
+            return None
+        offsets = np.arange(self.keys)[None] - (np.arange(self.queries)[rows, None] + self.shift)
+        offsets[:, self.shift + self.queries :] = -REACH
+        return np.asarray(np.clip(offsets, -REACH, REACH) + REACH, np.intp)
+
+    def successors(self, rows: slice) -> tuple[F8, NDArray[np.bool_]] | None:
+        """Cells [r, keys] whose key comes right after an earlier copy of the query's token, and rows that have any."""
+        if self.shift is None:
+            return None
+        n = self.shift + self.queries
+        ids = self.ids[:n]
+        at = np.arange(self.queries)[rows] + self.shift
+        equal = (ids[at][:, None] == ids[None]) & (ids[None] >= 0) & (np.arange(n)[None] < at[:, None])
+        cells = np.zeros((len(at), self.keys))
+        cells[:, 1:n] = equal[:, :-1]
+        eligible = np.asarray(cells.any(1), np.bool_)
+        return (cells, eligible) if eligible.any() else None
+
+
+def _is_content(token: Token) -> bool:
+    return token.kind in ("word", "punct")
+
+
+def _row_sets(queries: Sequence[Token]) -> F8:
+    sets = {
+        "all": [True] * len(queries),
+        "content": [_is_content(t) for t in queries],
+        "cls": [t.kind == "cls" for t in queries],
+        "sep": [t.kind == "sep" for t in queries],
+        "not_cls": [t.kind != "cls" for t in queries],
+        "not_sep": [t.kind != "sep" for t in queries],
+        "a": [_is_content(t) and t.segment == 0 for t in queries],
+        "b": [_is_content(t) and t.segment == 1 for t in queries],
+    }
+    return np.array([sets[name] for name in ROWS], np.float64).reshape(len(ROWS), len(queries))
+
+
+def _classes(keys: Sequence[Token]) -> F8:
+    columns = {kind: [t.kind == kind for t in keys] for kind in KINDS}
+    columns["first"] = [i == 0 for i in range(len(keys))]
+    for name, segment in (("a", 0), ("b", 1)):
+        columns[name] = [_is_content(t) and t.segment == segment for t in keys]
+    # Separators by what they close, not by their number: RoBERTa writes two between the segments.
+    inside = np.flatnonzero(columns["b"])
+    begin, end = (int(inside[0]), int(inside[-1])) if len(inside) else (len(keys), len(keys))
+    columns["sep1"] = [t.kind == "sep" and i < begin and bool(len(inside)) for i, t in enumerate(keys)]
+    columns["sep2"] = [t.kind == "sep" and i > end for i, t in enumerate(keys)]
+    return np.array([columns[name] for name in CLASSES], np.float64).reshape(len(CLASSES), len(keys)).T

@@ -1,0 +1,83 @@
+"""What heads write, not only where they look: norms of α·v·W_O (Kobayashi et al. 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attnwidget.attention import Attention
+from attnwidget.statistics.setting import CLASSES, F8, Setting
+
+#: Classes of keys that value statistics tell apart.
+VALUE_CLASSES = ("cls", "sep", "punct", "other", "word", "first")
+_CELLS = 1 << 18
+
+
+@dataclass(frozen=True)
+class Written:
+    """Value statistics of one layer: `heads` by name, float64 [H]; `layer` by class of key."""
+
+    heads: dict[str, F8]
+    layer: dict[str, float]
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        return (
+            *(f"norm_{name}" for name in VALUE_CLASSES),
+            *(f"value_{name}" for name in VALUE_CLASSES),
+            "written",
+        )
+
+
+def written(attention: Attention, layer: int, stack: str, columns: F8, setting: Setting) -> Written:
+    """Norm shares and mean norms by class of key.
+
+    ‖α_ij·f(x_j)‖ = α_ij·‖f(x_j)‖ for one head, so that its sums over rows need the column sums of the weights only.
+    For the layer it is ‖Σ_h α_ij·f_h(x_j)‖, which takes the dot products of what the heads write.
+
+    Parameters
+    ----------
+    columns : float64 [H, keys]
+        Weight that each key gets from all rows together.
+    """
+    classes = setting.classes[:, [CLASSES.index(name) for name in VALUE_CLASSES]]
+    counts = classes.sum(0)
+    heads = len(columns)
+    record = attention._record(layer, attention._stack(stack))
+    products = record.value_products(range(heads))
+    if products is None:
+        nothing = np.full(heads, np.nan)
+        return Written(dict.fromkeys(Written.names(), nothing), {})
+    norms = np.sqrt(np.maximum(np.einsum("khh->hk", products), 0))
+    moved = columns * norms
+    total = moved.sum(1)
+    out: dict[str, F8] = {}
+    for i, name in enumerate(VALUE_CLASSES):
+        member = classes[:, i]
+        there = counts[i] > 0
+        out[f"norm_{name}"] = _over(moved @ member, total)
+        out[f"value_{name}"] = norms @ member / counts[i] if there else np.full(heads, np.nan)
+    out["written"] = total / setting.queries
+    summed = _layer_columns(attention, layer, stack, products, setting)
+    whole = summed.sum()
+    shares = summed @ classes / whole if whole > 0 else np.full(len(VALUE_CLASSES), np.nan)
+    return Written(out, dict(zip(VALUE_CLASSES, map(float, shares), strict=True)))
+
+
+def _over(part: F8, whole: F8) -> F8:
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
+
+
+def _layer_columns(attention: Attention, layer: int, stack: str, products: F8, setting: Setting) -> F8:
+    """Σ_i ‖Σ_h α_ij·f_h(x_j)‖ of each key, float64 [keys]."""
+    heads = products.shape[1]
+    out = np.zeros(setting.keys)
+    step = max(1, _CELLS // (setting.keys * heads))
+    for first in range(0, setting.queries, step):
+        rows = slice(first, min(setting.queries, first + step))
+        weights = attention.weights(layer, stack=stack, queries=rows).astype(np.float64)
+        by_key = np.ascontiguousarray(weights.transpose(2, 0, 1))
+        squared = ((products @ by_key) * by_key).sum(1)
+        out += np.sqrt(np.maximum(squared, 0)).sum(1)
+    return out
