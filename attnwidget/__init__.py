@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attnwidget.attention import Attention as Attention
     from attnwidget.capture import capture as capture
+    from attnwidget.profiles import HeadProfile as HeadProfile
+    from attnwidget.profiles import profile as profile
     from attnwidget.view import AttnView as AttnView
 
     __version__: str
 
-__all__ = ["Attention", "AttnView", "__version__", "capture"]
+__all__ = ["Attention", "AttnView", "HeadProfile", "__version__", "capture", "profile"]
 
-_WHERE = {"AttnView": "attnwidget.view", "Attention": "attnwidget.attention"}
+_WHERE = {
+    "AttnView": "attnwidget.view",
+    "Attention": "attnwidget.attention",
+    "HeadProfile": "attnwidget.profiles",
+    "profile": "attnwidget.profiles",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,23 +7,26 @@ Query tokens and key tokens are separate, since cross-attention, caches and lear
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnwidget.addressing import Heads, Rows, as_int, bin_edges, heads_of, index_of, rows_of
+from attnwidget.addressing import Heads, Rows, as_int, heads_of, index_of, rows_of
 from attnwidget.inputs.tokens import Token
 from attnwidget.layers import Floats, Layer, LayerInfo, Stack
+from attnwidget.memory import MemoryReport, report
+from attnwidget.overviews import Block, blocks, overview
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Attention", "Layer", "LayerInfo", "Stack"]
+    from attnwidget.statistics.heads import HeadStatistics
+    from attnwidget.statistics.labels import HeadLabel
+    from attnwidget.words import WordAttention
 
-# Cells of scores that may be in memory at once where a result is reduced as it is computed (16 MB of float32).
-_BLOCK = 1 << 22
+__all__ = ["Attention", "Layer", "LayerInfo", "Stack"]
 
 
 class Attention:
@@ -37,8 +40,8 @@ class Attention:
     notes : tuple of str
         What a reader has to know: where weights come from, what could not be read.
     residual : float or None
-        Largest difference between the recomputed and the model's own attention output, on three rows of every layer,
-        relative to the largest output; None where nothing was recomputed.
+        The largest of `residuals`: what recomputed attention differs by from what the model computed, on a few rows of
+        every layer; None where nothing was recomputed.
     """
 
     stacks: Mapping[str, Stack]
@@ -58,7 +61,9 @@ class Attention:
         residual: float | None = None,
     ) -> None:
         self.stacks = MappingProxyType({stack.name: stack for stack in stacks})
-        self.model_name, self.text, self.notes, self.residual = model_name, text, tuple(notes), residual
+        self.model_name, self.text, self.notes = model_name, text, tuple(notes)
+        checked = [layer.residual for stack in stacks for layer in stack.layers if layer.residual is not None]
+        self.residual = max(checked, default=None) if residual is None else residual
         self._layers: dict[str, tuple[Layer | None, ...]] | None = {name: tuple(ls) for name, ls in layers.items()}
 
     @classmethod
@@ -77,7 +82,30 @@ class Attention:
 
         return from_arrays(attentions, tokens, key_tokens, stack=stack, model_name=model_name, text=text)
 
+    @classmethod
+    def from_cache(cls, cache: Any, tokens: Any = None, **settings: Any) -> Attention:
+        """An `Attention` of a TransformerLens ActivationCache. See :func:`attnwidget.caches.from_cache`."""
+        from attnwidget.caches import from_cache
+
+        return from_cache(cache, tokens, **settings)
+
+    def by_word(self) -> WordAttention:
+        """The same attention between whole words: to a word the sum over its pieces, from a word their mean.
+
+        Rows still sum to 1. Nothing is computed before it is asked for, and nothing is copied: it answers as long as
+        this `Attention` does. Tokens that belong to no word stay as they are. See :mod:`attnwidget.words`.
+        """
+        from attnwidget.words import WordAttention
+
+        return WordAttention(self)
+
     # What there is
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Rows and columns of the patches of an image; None where there are none."""
+        places = [t.place for stack in self.stacks.values() for t in stack.keys if t.place is not None]
+        return (max(r for r, _ in places) + 1, max(c for _, c in places) + 1) if places else None
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -105,6 +133,10 @@ class Attention:
         """Number of heads of a layer; 0 where it has no attention weights."""
         chosen = self._stack(stack)
         return chosen.layers[index_of(layer, chosen.n_layers, "layer")].heads
+
+    def residuals(self, stack: str | None = None) -> tuple[float | None, ...]:
+        """What the self-check found, layer by layer. See :class:`attnwidget.layers.LayerInfo`."""
+        return tuple(layer.residual for layer in self._stack(stack).layers)
 
     # What it says
 
@@ -201,23 +233,26 @@ class Attention:
         """
         if size < 1:
             raise ValueError(f"size must be 1 or more, got {size}")
-        record = self._record(layer, self._stack(stack))
-        rows, columns = bin_edges(record.queries, size), bin_edges(record.keys, size)
-        out = np.zeros((record.heads, len(rows) - 1, len(columns) - 1), np.float32)
-        heads_at_once = max(1, min(record.heads, _BLOCK // max(1, record.keys * max(1, record.queries // size))))
-        step = max(1, _BLOCK // (record.keys * heads_at_once))
-        for first in range(0, record.heads, heads_at_once):
-            heads = range(first, min(record.heads, first + heads_at_once))
-            bin_of_row = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
-            for start in range(0, record.queries, step):
-                stop = min(record.queries, start + step)
-                block = np.maximum.reduceat(record.weights(heads, slice(start, stop)), columns[:-1], axis=2)
-                bins = bin_of_row[start:stop]
-                begins = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
-                reduced = np.maximum.reduceat(block, begins, axis=1)
-                part = out[first : heads.stop, bins[begins]]
-                out[first : heads.stop, bins[begins]] = np.maximum(part, reduced)
-        return out
+        return overview(self._record(layer, self._stack(stack)), size)
+
+    def blocks(self, layer: int, *, stack: str | None = None) -> Iterator[Block]:
+        """The weights of a layer for whoever goes through all of them: blocks of rows of one head, masked ends left
+        out. See :class:`attnwidget.overviews.Block`.
+        """
+        return blocks(self._record(layer, self._stack(stack)))
+
+    def statistics(self, *, stack: str | None = None) -> HeadStatistics:
+        """Statistics of every head for this text. See :class:`attnwidget.statistics.heads.HeadStatistics`."""
+        from attnwidget.statistics.heads import statistics
+
+        return statistics(self, stack=stack)
+
+    def labels(self, *, stack: str | None = None) -> list[HeadLabel]:
+        """What each head does in this text, with the evidence: one text describes, only a corpus can judge.
+
+        See :class:`attnwidget.statistics.labels.HeadLabel`, and :func:`attnwidget.profile` for a corpus.
+        """
+        return self.statistics(stack=stack).labels()
 
     def to_frame(self, layer: int, head: int, *, stack: str | None = None) -> pandas.DataFrame:
         """One head as a pandas table: rows queries, columns keys, labelled with the tokens. Needs pandas."""
@@ -238,14 +273,11 @@ class Attention:
     @property
     def nbytes(self) -> int:
         """Bytes held (queries, keys, values, masks; shared masks count once); 0 after `release`."""
-        if self._layers is None:
-            return 0
-        shared: dict[int, int] = {}
-        total = 0
-        for record in (record for records in self._layers.values() for record in records if record is not None):
-            total += record.nbytes
-            shared.update(getattr(record, "shared_nbytes", {}))
-        return total + sum(shared.values())
+        return self.memory_report().nbytes
+
+    def memory_report(self) -> MemoryReport:
+        """What is held and why, line by line; printed, a table. See :class:`attnwidget.memory.Line`."""
+        return report(self._layers or {})
 
     @property
     def released(self) -> bool:

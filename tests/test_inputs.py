@@ -13,9 +13,9 @@ import pytest
 import tokenizers
 import torch
 import transformers
-from tiny import eager_twin
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import eager_twin
 
 from attnwidget import Attention, capture
 from attnwidget.inputs import KINDS, ROLES, kind_of
@@ -226,7 +226,8 @@ def test_what_a_decoder_writes(make_model: Callable[..., Any]) -> None:
         d_kv=8,
         d_ff=32,
         num_heads=4,
-        num_hidden_layers=1,
+        num_layers=1,
+        num_decoder_layers=1,
         pad_token_id=1,
         eos_token_id=0,
         decoder_start_token_id=1,
@@ -242,8 +243,9 @@ def test_what_a_decoder_writes(make_model: Callable[..., Any]) -> None:
     both = capture(model, ["the dog", "cat"], target=["the cat", "a much longer one"], tokenizer=tokenizer)
     assert isinstance(both, list)
     np.testing.assert_allclose(both[0].weights(0, stack="cross"), wanted, atol=1e-5)
-    with pytest.raises(ValueError, match=r"encoder-decoder: pass target=.*generate"):
-        capture(model, "the dog", tokenizer=tokenizer)
+    headless = transformers.T5Model(model.config)
+    with pytest.raises(ValueError, match=r"no head to generate a target with: pass target="):
+        capture(headless, "the dog", tokenizer=tokenizer)
     labelled = {**tokenizer("the dog", return_tensors="pt"), "labels": torch.tensor([[*ids]])}
     np.testing.assert_allclose(one(capture(model, labelled)).weights(0, stack="cross"), wanted, atol=1e-5)
 
