@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from attnwidget.attention import Attention, Stack
     from attnwidget.inputs.tokens import Token
 
+#: What tokenizers write for a space that is part of a token.
+_SPACES = ("Ġ", "▁", " ")
+
 #: Characters of the text that a title carries.
 LONGEST_TEXT = 80
 
@@ -74,6 +77,8 @@ def _tokens(tokens: Sequence[Token]) -> list[dict[str, Any]]:
             "kind": token.kind,
             "segment": token.segment,
             "word": token.word,
+            # Only where the space belongs to the token: a mark before every word of BERT would be noise.
+            "space": token.space_before and token.raw.startswith(_SPACES),
         }
         for token in tokens
     ]

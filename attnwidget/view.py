@@ -72,7 +72,7 @@ class AttnView(ViewOutput):
         "auto" follows the notebook.
     title : str
     tokens : dict of str to list of dict
-        Read-only. Sequence name → tokens, each {"text", "role", "kind", "segment", "word"}.
+        Read-only. Sequence name → tokens, each {"text", "role", "kind", "segment", "word", "space"}.
     stacks : list of dict
         Read-only. {"name", "queries": sequence name, "keys": sequence name, "layers": [{"heads", "source", "note"}]}.
     attention : bytes

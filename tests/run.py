@@ -123,7 +123,7 @@ def find_chromium() -> str:
 # ---- steps
 
 
-def steps() -> list[tuple[str, list[list[str | Path]]]]:
+def steps(fast: bool) -> list[tuple[str, list[list[str | Path]]]]:
     """What runs before pytest: name, commands."""
     ruff: list[str | Path] = [PYTHON, "-m", "ruff"]
     bundle: list[str | Path] = [PYTHON, ROOT / "js" / "bundle.py"]
@@ -133,13 +133,14 @@ def steps() -> list[tuple[str, list[list[str | Path]]]]:
         ("mypy", [[PYTHON, "-m", "mypy"]]),
         ("tsc and biome", [[*bundle, "check"]]),
         ("vitest", [[*bundle, "test"]]),
+        *([] if fast else [("capture with the oldest transformers", [[PYTHON, ROOT / "tests" / "oldest.py"]])]),
     ]
 
 
-def run_steps() -> list[str]:
+def run_steps(fast: bool) -> list[str]:
     """Run them all, whatever fails, and return the names of those that did."""
     failed = []
-    for name, commands in steps():
+    for name, commands in steps(fast):
         say(name)
         begin = time.monotonic()
         codes = [call(*command) for command in commands]
@@ -183,7 +184,8 @@ def main() -> int:
         epilog="Arguments after -- go to pytest.",
     )
     parser.add_argument("--fast", action="store_true", help="leave out package builds, servers and browsers")
-    if parser.parse_args(own).fast:
+    fast = parser.parse_args(own).fast
+    if fast:
         passed_on = ["-m", "not slow", *passed_on]
 
     if sys.version_info < (3, 10):  # noqa: UP036 - whoever runs this has not been checked by any installer yet
@@ -191,7 +193,7 @@ def main() -> int:
     make_venv()
     install()
     chromium = find_chromium()
-    failed = run_steps()
+    failed = run_steps(fast)
     if failed:
         say(f"failed so far: {', '.join(failed)}")
     code = run_pytest(passed_on, chromium, failed)

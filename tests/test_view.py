@@ -113,7 +113,14 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_traits_of_a_new_view(view: AttnView) -> None:
     assert set(GIVEN) | set(SHARED) <= set(view.keys)
     assert [token["text"] for token in view.tokens["text"]] == TOKENS
-    assert view.tokens["text"][0] == {"text": "[CLS]", "role": "cls", "kind": "cls", "segment": 0, "word": None}
+    assert view.tokens["text"][0] == {
+        "text": "[CLS]",
+        "role": "cls",
+        "kind": "cls",
+        "segment": 0,
+        "word": None,
+        "space": False,
+    }
     assert view.stacks[0]["name"] == "encoder"
     assert view.stacks[0]["queries"] == view.stacks[0]["keys"] == "text"
     assert view.stacks[0]["layers"][1] == {"heads": 4, "source": "arrays", "note": view.stacks[0]["layers"][1]["note"]}

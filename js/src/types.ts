@@ -8,6 +8,8 @@ export interface Token {
   kind: Kind;
   segment: number;
   word: number | null;
+  /** A blank that is part of the token: shown, but quietly. */
+  space?: boolean;
 }
 
 export interface LayerInfo {

@@ -10,6 +10,19 @@ function printed(value: number | undefined): string {
   return value === undefined ? "" : Number.isNaN(value) ? "…" : formatWeight(value);
 }
 
+export function TokenText({ token }: { token: Token }) {
+  return (
+    <bdi class="token-text">
+      {token.space && (
+        <span class="space" aria-hidden="true">
+          ·
+        </span>
+      )}
+      {token.text}
+    </bdi>
+  );
+}
+
 interface Props {
   store: Store;
   side: "query" | "key";
@@ -92,7 +105,7 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
           {value !== undefined && value > 0 && (
             <span class="bar" style={{ width: `${Math.max(1, (value / top) * 100)}%` }} />
           )}
-          <bdi class="token-text">{token.text}</bdi>
+          <TokenText token={token} />
         </span>
         <span class="token-value">{printed(value)}</span>
       </div>,

@@ -2,6 +2,7 @@
 
 import { useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { TokenText } from "../controls/tokens";
 import { prepare } from "../paint/canvas";
 import { drawMatrix, largest, matrixImage } from "../paint/matrix";
 import { css } from "../paint/palette";
@@ -74,7 +75,7 @@ function Axis({ view, side, tokens, cell, marked, hovered, depth }: AxisProps) {
               store.lockToken(side, index, event.shiftKey);
             }}
           >
-            <bdi>{token.text}</bdi>
+            <TokenText token={token} />
           </div>
         );
       })}
