@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attnwidget.inputs.models import main_model, path_of
+from attnwidget.inputs.models import load_beside, main_model
 from attnwidget.inputs.tokens import Token, make_token
 
 #: Names under which models take sound: spectrograms or samples.
@@ -42,7 +42,7 @@ def audio_inputs(
     samples = _mono(audio)
     problem = ""
     if processor is None:
-        processor, problem = _find(model)
+        processor, problem = load_beside(model, "AutoFeatureExtractor")
     if processor is None:
         raise ValueError(
             f"no feature extractor was found for {type(main_model(model)).__name__}: {problem}. Pass it: "
@@ -101,19 +101,6 @@ def resample(samples: npt.NDArray[np.float32], rate: int, wanted: int) -> npt.ND
     longer = padded * wanted // rate
     out = np.fft.irfft(spectrum, longer) * (longer / padded)
     return out[:count].astype(np.float32)
-
-
-def _find(model: Any) -> tuple[Any, str]:
-    path = path_of(model)
-    if not path:
-        return None, "it does not say where it was loaded from"
-    import transformers
-
-    try:
-        auto: Any = transformers.AutoFeatureExtractor
-        return auto.from_pretrained(path, trust_remote_code=False), ""
-    except Exception as error:  # missing files or packages: all mean "none found here"
-        return None, f"{path!r} gave none ({type(error).__name__}: {str(error).strip().splitlines()[0][:160]})"
 
 
 def sound_length(model: Any, sound: Any) -> int:

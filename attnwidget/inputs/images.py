@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attnwidget.inputs.models import main_model, path_of
+from attnwidget.inputs.models import load_beside, main_model
 from attnwidget.inputs.tokens import Token, make_token
 
 # Parameters by which models hold the positions in front of the patches, in the order in which they stand there.
@@ -41,7 +41,7 @@ def image_inputs(model: Any, image: Any, processor: Any = None) -> tuple[dict[st
         ready = _ready(model, image)
         if ready is not None:
             return {"pixel_values": ready}, ["The image was given as the model's own numbers: no processor changed it."]
-        processor, problem = _find(model)
+        processor, problem = load_beside(model, "AutoImageProcessor")
     if processor is None:
         raise ValueError(
             f"no image processor was found for {type(main_model(model)).__name__}: {problem}. Pass it: "
@@ -63,19 +63,6 @@ def _ready(model: Any, image: Any) -> Any:
         return None
     tensor = torch.as_tensor(image)
     return tensor[None].float() if tensor.is_floating_point() else None
-
-
-def _find(model: Any) -> tuple[Any, str]:
-    path = path_of(model)
-    if not path:
-        return None, "it does not say where it was loaded from"
-    import transformers
-
-    try:
-        auto: Any = transformers.AutoImageProcessor
-        return auto.from_pretrained(path, trust_remote_code=False), ""
-    except Exception as error:  # missing files or packages: all mean "none found here"
-        return None, f"{path!r} gave none ({type(error).__name__}: {str(error).strip().splitlines()[0][:160]})"
 
 
 def vision_config(model: Any) -> Any:

@@ -143,6 +143,19 @@ def path_of(model: Any) -> str:
     return path if isinstance(path, str) else ""
 
 
+def load_beside(model: Any, auto: str) -> tuple[Any, str]:
+    """What transformers' class `auto` loads from where the model came from, or None and why not."""
+    path = path_of(model)
+    if not path:
+        return None, "it does not say where it was loaded from"
+    import transformers
+
+    try:
+        return getattr(transformers, auto).from_pretrained(path, trust_remote_code=False), ""
+    except Exception as error:  # missing files or packages: all mean "none found here"
+        return None, f"{path!r} gave none ({type(error).__name__}: {str(error).strip().splitlines()[0][:160]})"
+
+
 def _title(model: Any, path: str) -> str:
     if not path:
         return type(main_model(model)).__name__
