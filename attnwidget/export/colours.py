@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attnwidget.export.canvas import Colour
 
-# The colours of the page's light theme (js/src/styles.css).
+# The colours of the page's light theme (js/src/styles/theme.css).
 INK: Colour = (27, 34, 48)
 MUTED: Colour = (86, 96, 115)
 STROKE: Colour = (36, 54, 92)

@@ -4,7 +4,11 @@ import { effect, Signal } from "@preact/signals";
 import { render } from "preact";
 import type { Data } from "./data";
 import type { Store } from "./store";
-import styles from "./styles.css";
+import controls from "./styles/controls.css";
+import lines from "./styles/lines.css";
+import matrix from "./styles/matrix.css";
+import panel from "./styles/panel.css";
+import base from "./styles/theme.css";
 import { watchTheme } from "./theme";
 import { View } from "./view";
 import { App } from "./views/app";
@@ -14,7 +18,7 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   // A sheet made by script is not inline style: a strict content security policy lets it pass.
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(styles);
+  sheet.replaceSync([base, controls, lines, matrix, panel].join("\n"));
   shadow.adoptedStyleSheets = [sheet];
   const root = document.createElement("div");
   root.className = "attnwidget";
