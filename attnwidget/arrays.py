@@ -172,19 +172,25 @@ def _what_is(value: Any) -> str:
     return "pass outputs.attentions of a model, or numpy arrays"
 
 
-def _layer(given: Any, index: int, n_queries: int, n_keys: int, keys_given: bool) -> Floats:
-    """Checked weights of one layer: float32 [H, q, k], a copy of what was given."""
-    name = f"attentions[{index}]"
-    array = to_numpy(given, name)
+def of_one_text(array: Floats, name: str, text_i: str) -> Floats:
+    """Weights [head, query, key], a batch axis of 1 taken off; `text_i` is how to pick text i out of a batch."""
     if array.ndim == 4:
         if array.shape[0] != 1:
             raise ValueError(
                 f"{name} has shape {array.shape}, a batch of {array.shape[0]}: pass one text at a time, "
-                "e.g. [a[i] for a in attentions] for text i (and cut its padding away)"
+                f"e.g. {text_i} for text i (and cut its padding away)"
             )
         array = array[0]
     if array.ndim != 3:
         raise ValueError(f"{name} must have axes [head, query, key], got shape {array.shape}")
+    return array
+
+
+def _layer(given: Any, index: int, n_queries: int, n_keys: int, keys_given: bool) -> Floats:
+    """Checked weights of one layer: float32 [H, q, k], a copy of what was given."""
+    name = f"attentions[{index}]"
+    array = to_numpy(given, name)
+    array = of_one_text(array, name, "[a[i] for a in attentions]")
     if array.shape[0] == 0:
         raise ValueError(f"{name} has no heads: shape {array.shape}; give None for a layer without weights")
     _heads, q, k = array.shape

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from attnwidget.arrays import ArrayLayer, from_arrays, to_numpy
+from attnwidget.arrays import ArrayLayer, from_arrays, of_one_text, to_numpy
 from attnwidget.attention import Attention
 from attnwidget.inputs.tokens import Token, numbered_tokens
 from attnwidget.layers import Layer, LayerInfo, Stack
@@ -101,15 +101,7 @@ def _patterns(cache: Any) -> dict[str, dict[int, Any]]:
             continue
         side = "cross" if match[3] == "cross_attn" else match[1] or "blocks"
         array = to_numpy(cache[name], name)
-        if array.ndim == 4:
-            if array.shape[0] != 1:
-                raise ValueError(
-                    f"{name} has shape {array.shape}, a batch of {array.shape[0]}: pass one text at a time, e.g. "
-                    "{name: value[i : i + 1] for name, value in cache.items()} for text i (and cut its padding away)"
-                )
-            array = array[0]
-        if array.ndim != 3:
-            raise ValueError(f"{name} must have axes [head, query, key], got shape {array.shape}")
+        array = of_one_text(array, name, "{name: value[i : i + 1] for name, value in cache.items()}")
         found.setdefault(side, {})[int(match[2])] = array
     if not found:
         others = [name for name in names if name.endswith("hook_attn_scores")]

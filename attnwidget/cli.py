@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     reading.add_argument("text", help="what the model reads; - takes it from standard input")
     reading.add_argument("--pair", metavar="TEXT", help="a second segment, for models that compare two")
     reading.add_argument("--target", metavar="TEXT", help="what an encoder-decoder writes")
+    reading.add_argument("--truncation", action="store_true", help="cut off what is beyond the model's limit")
     reading.add_argument(
         "--model",
         metavar="PATH_OR_ID",
@@ -195,7 +196,7 @@ def _view(model: str, text: str, options: argparse.Namespace) -> Any:
 
         from attnwidget import AttnView
 
-        return AttnView(model, text, options.pair, target=options.target, **given)
+        return AttnView(model, text, options.pair, target=options.target, truncation=options.truncation, **given)
 
 
 def _writable(path: Path) -> Path:
