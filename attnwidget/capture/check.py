@@ -114,9 +114,11 @@ def own_weights(heard: Heard, sample: int, rows: list[int]) -> Floats | None:
         mask = _mask(heard, sample, rows)
         kwargs = {name: _cut(value, sample, rows, queries) for name, value in heard.kwargs.items()}
         kwargs.update({"dropout": 0.0} if "dropout" in kwargs else {})
-        q, k, v = (t[min(sample, t.shape[0] - 1)][None].detach().float() for t in (heard.q, heard.k, heard.v))
+        q, k, v = (t[min(sample, t.shape[0] - 1)][None].detach() for t in (heard.q, heard.k, heard.v))
+        # Weights do not depend on values: one column of them spares their copy for every query head.
+        q, k, v = q[:, :, rows].float(), k.float(), v[..., :1].float()
         with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
-            weights = heard.own(heard.module, q[:, :, rows], k, v, mask, **kwargs)[1]
+            weights = heard.own(heard.module, q, k, v, mask, **kwargs)[1]
         array: Floats = weights[0].detach().float().cpu().numpy()
     except Exception:
         # Someone else's function, called in a way it may not provide for: a witness that cannot speak is none.

@@ -24,6 +24,7 @@ import torch
 import transformers
 
 import attnwidget
+from attnwidget.answers import layers as replies
 
 #: Bytes of address space that eager attention may take: what a generous laptop has.
 CAP = 12 * 2**30
@@ -139,6 +140,23 @@ def captured(n: int, repeats: int, padding: int = 0, window: int | None = None, 
     return out | {"cpu_s": seconds}
 
 
+def ratio(n: int, repeats: int) -> dict[str, Any]:
+    """The same forward without and with capture, in turns: what slows the machine for a while slows both."""
+    model, batch = llama(), inputs(n)
+    run = torch.no_grad()(lambda: model(**batch, use_cache=False))
+    pairs = []
+    run(), attnwidget.capture(model, batch).release()
+    for turn in range(max(3, repeats)):
+        order = (run, lambda: attnwidget.capture(model, batch).release())
+        seconds = {}
+        for which in (0, 1) if turn % 2 == 0 else (1, 0):
+            seconds[which], _ = timed(order[which])
+        pairs.append((seconds[0], seconds[1]))
+    own, ours = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
+    ratios = sorted(b / a for a, b in pairs)
+    return {"plain_s": own, "capture_s": ours, "ratio": statistics.median(ratios), "ratios": ratios}
+
+
 def eager(n: int, repeats: int) -> dict[str, Any]:
     model, batch = llama(implementation="eager"), inputs(n)
     run = torch.no_grad()(lambda given: model(**given, use_cache=False, output_attentions=True).attentions)
@@ -196,9 +214,9 @@ def view(n: int, repeats: int) -> dict[str, Any]:
     seconds, shown = timed(lambda: attnwidget.AttnView(attention))
     wall = time.perf_counter() - started
     peak = memory.peak()
-    layer, _ = timed(lambda: shown._answer("decoder", 1), repeats)
-    rows, _ = timed(lambda: shown._answer_rows("decoder", 1, [n - 1]), max(9, repeats))
-    sizes = {"bytes": len(shown.attention), "row_bytes": len(shown._answer_rows("decoder", 1, [n - 1]))}
+    layer, _ = timed(lambda: replies.layer(attention, "decoder", 1), repeats)
+    rows, row = timed(lambda: replies.rows(attention, "decoder", 1, [n - 1]), max(9, repeats))
+    sizes = {"bytes": len(shown.attention), "row_bytes": len(row)}
     return {"cpu_s": seconds, "wall_s": wall, "peak": peak, "layer_s": layer, "rows_s": rows, **sizes}
 
 
@@ -223,6 +241,7 @@ def spilled(n: int, repeats: int) -> dict[str, Any]:
 CELLS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     "plain": plain,
     "capture": captured,
+    "ratio": ratio,
     "eager": eager,
     "answers": answers,
     "pictures": pictures,

@@ -2,7 +2,7 @@
 
 A random Llama (16 layers, 16 heads, 8 of them for keys and values, hidden size 1024) reads random tokens. Every cell of
 the table is a process of its own (`capture_cells`): CPU seconds on one thread, and memory above what the process held
-before. Weights that eager attention returns are measured in an address space of 12 GB, until they no longer fit.
+before. The ratio comes from a process in which forwards without and with capture take turns: the median over the pairs.
 Linux only: memory is read from /proc.
 """
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def wanted(lengths: Sequence[int], long: bool, only: Sequence[str]) -> list[tuple[str, int]]:
-    cells = [(name, n) for n in lengths for name in ("plain", "capture", "eager")]
+    cells = [(name, n) for n in lengths for name in ("plain", "capture", "ratio", "eager")]
     cells += [("halves", 2048), ("spilled", 2048), ("answers", 16384), ("pictures", 512), ("view", max(lengths))]
     if long:
         cells += [("plain", 8192), ("capture", 8192), ("masked_plain", 16384), ("masked", 16384)]
@@ -114,11 +114,13 @@ def _row(cells: Cells, n: int) -> str:
     plain, capture, eager = (cells.get(f"{name}/{n}", {}) for name in ("plain", "capture", "eager"))
     if "cpu_s" not in capture or "cpu_s" not in plain:
         return f"| {n:,} | {capture.get('failed') or plain.get('failed') or 'not run'} |" + " |" * 8
-    ratio, kept = capture["cpu_s"] / plain["cpu_s"], capture["retained"] / capture["qkv"]
+    turns = cells.get(f"ratio/{n}", {})
+    ratio = f"**{turns['ratio']:.2f}**" if "ratio" in turns else "not run"
+    kept = capture["retained"] / capture["qkv"]
     failed = eager.get("failed")
     asked = f"fails: {failed}" if failed else f"{eager['cpu_s']:.2f}" if eager else "not run"
     memory = f"{eager['retained'] / MB:,.0f} / {eager['peak'] / MB:,.0f}" if "peak" in eager else "–"
-    own = f"{plain['cpu_s']:.2f} | {capture['cpu_s']:.2f} | **{ratio:.2f}** | {asked} | {capture['qkv'] / MB:,.1f}"
+    own = f"{plain['cpu_s']:.2f} | {capture['cpu_s']:.2f} | {ratio} | {asked} | {capture['qkv'] / MB:,.1f}"
     peaks = f"{plain['peak'] / MB:,.0f} / {capture['peak'] / MB:,.0f}"
     return f"| {n:,} | {own} | {capture['retained'] / MB:,.1f} | **{kept:.2f}** | {peaks} | {memory} |"
 
@@ -129,7 +131,7 @@ def _others(cells: Cells) -> list[str]:
         name, _, n = key.partition("/")
         tokens = f"{int(n):,} tokens"
         if "failed" in cell:
-            if name not in ("plain", "capture", "eager"):
+            if name not in ("plain", "capture", "ratio", "eager"):
                 out.append(f"| {name}, {tokens} | {cell['failed']} | |")
         elif name in ("halves", "spilled"):
             what = "store='float16'" if name == "halves" else "spill=folder"
