@@ -12,7 +12,7 @@ from attnwidget import __version__
 from attnwidget.attention import Attention
 from attnwidget.export import page, picture
 from attnwidget.selection import Selection, frame, heading, links
-from attnwidget.state import GIVEN, SHARED, ViewState
+from attnwidget.state import BINARY, GIVEN, SHARED, ViewState
 from attnwidget.wire import encode
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class ViewOutput(ViewState):
         RuntimeError
             If the page was never built, or this view has released a capture that its traits do not hold whole.
         """
-        part = page.Part(self._state(), self._whole(), self._picture(), repr(self))
+        part = page.Part(self._state(), self._bytes(), self._picture(), repr(self))
         return page.html([part], title=title or self.title, model=self._of_model, version=__version__)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -173,9 +173,14 @@ class ViewOutput(ViewState):
             raise ValueError(f"path: {str(path)!r} ends in {suffix!r}. Valid: '.html', '.png'")
 
     def _state(self) -> dict[str, Any]:
-        state: dict[str, Any] = {name: getattr(self, name) for name in (*GIVEN, *SHARED) if name != "attention"}
-        # The page holds everything, so nothing of it is released.
-        return state | {"status": ""}
+        state: dict[str, Any] = {name: getattr(self, name) for name in (*GIVEN, *SHARED) if name not in BINARY}
+        # The page holds everything, so nothing of it is released; nobody is there to run the model.
+        return state | {"status": "", "can_run": False}
+
+    def _bytes(self) -> dict[str, bytes]:
+        """What travels as bytes, by trait."""
+        kept = {name: bytes(getattr(self, name)) for name in BINARY if name != "attention"}
+        return {"attention": self._whole()} | {name: data for name, data in kept.items() if data}
 
     def _whole(self) -> bytes:
         """A container of every layer: the one in the trait where that has them all."""

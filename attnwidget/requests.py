@@ -1,9 +1,8 @@
-"""Answers the page's requests for layers and rows: one worker thread, the newest request first.
+"""Answers the page's requests: one worker thread, the newest request first.
 
 Messages (JSON content, one binary buffer at most)::
 
-    page → kernel   {"kind": "request", "id": str, "what": "layer", "stack": str, "layer": int}
-                    {"kind": "request", "id": str, "what": "rows", "stack": str, "layer": int, "queries": [int, …]}
+    page → kernel   {"kind": "request", "id": str, "what": str, "stack": str, and the fields of `attnwidget.answers`}
                     {"kind": "cancel", "id": str}
     kernel → page   {"kind": "reply", "id": str, "ok": true}    buffers: [container]
                     {"kind": "reply", "id": str, "ok": false, "error": str}
@@ -22,8 +21,9 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeGuard
+from dataclasses import dataclass
+
+from attnwidget.answers import Asked, read
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -33,29 +33,20 @@ MOST_WAITING = 256
 #: Longest id taken from a page.
 LONGEST_ID = 200
 
-#: Rows of one request: a page asks for those of the token under the pointer.
-MOST_ROWS = 64
-
-Answer = Callable[[str, int], bytes]
-AnswerRows = Callable[[str, int, Sequence[int]], bytes]
+Answer = Callable[[Asked], bytes]
 Send = Callable[[dict[str, object], Sequence[bytes]], None]
 
 
 @dataclass(frozen=True)
 class _Request:
     id: str
-    stack: str
-    layer: int
     # The kernel's own notion of "which message am I answering" lives in context variables: replies go out under it.
     context: contextvars.Context
     loop: asyncio.AbstractEventLoop | None
-    # Of a request for rows.
-    queries: tuple[int, ...] | None = None
+    asked: Asked
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What is asked, whoever asks."""
-        return self.stack, self.layer, self.queries
+
+_NOTHING = Asked("", "")
 
 
 class Requests:
@@ -64,15 +55,13 @@ class Requests:
     Parameters
     ----------
     answer
-        ``answer(stack, layer) -> bytes``, the container of that layer. Called on the worker thread; the text of
-        what it raises goes to the page.
+        ``answer(asked) -> bytes``, a container. Called on the worker thread; the text of what it raises goes to the
+        page.
     send
         ``send(content, buffers)``, the widget's way to the page.
     sends_from_threads
         Whether `send` may be called on the worker thread. ipykernel may; other hosts find their page through the
         thread they run on, and get their replies from their event loop.
-    answer_rows
-        ``answer_rows(stack, layer, queries) -> bytes``, the container of some rows of a layer, as `answer`.
     cache_bytes
         Replies kept for a second view of the same widget or a second visit, least recently used first out.
     """
@@ -83,17 +72,15 @@ class Requests:
         send: Send,
         *,
         sends_from_threads: Callable[[], bool] = lambda: True,
-        answer_rows: AnswerRows | None = None,
         cache_bytes: int = 64 * 2**20,
     ) -> None:
         self._answer = answer
-        self._answer_rows = answer_rows
         self._send = send
         self._sends_from_threads = sends_from_threads
         self._cache_bytes = cache_bytes
         self._lock = threading.Lock()
         self._waiting: OrderedDict[str, _Request] = OrderedDict()
-        self._cache: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._cache: OrderedDict[Asked, bytes] = OrderedDict()
         self._generation = 0
         self._running: str | None = None
         self._running_cancelled = False
@@ -117,18 +104,13 @@ class Requests:
         if content["kind"] == "cancel":
             self._cancel(ident)
             return
-        request = _Request(ident, "", 0, contextvars.copy_context(), _running_loop())
-        stack, layer, what = content.get("stack"), content.get("layer"), content.get("what")
-        if what not in ("layer", "rows"):
-            self._fail(request, f"what: {what!r:.100} is not valid. Valid: 'layer', 'rows'")
-        elif not isinstance(stack, str) or not _is_whole(layer):
-            self._fail(request, f"a request for {what} needs 'stack' (text) and 'layer' (a whole number)")
-        elif what == "layer":
-            self._put(replace(request, stack=stack, layer=layer))
-        elif (queries := _distinct(content.get("queries"))) is None:
-            self._fail(request, f"a request for rows needs 'queries': 1 to {MOST_ROWS} different whole numbers")
+        context, loop = contextvars.copy_context(), _running_loop()
+        try:
+            asked = read(content)
+        except ValueError as error:
+            self._fail(_Request(ident, context, loop, _NOTHING), str(error))
         else:
-            self._put(replace(request, stack=stack, layer=layer, queries=queries))
+            self._put(_Request(ident, context, loop, asked))
 
     def forget(self) -> None:
         """Drop kept replies, and let what is being computed end as an error: the weights are other ones now."""
@@ -185,7 +167,7 @@ class Requests:
             error = ""
             if data is None:
                 try:
-                    data = self._made(request)
+                    data = self._answer(request.asked)
                 except Exception as failure:
                     _log.debug("request %s failed", request, exc_info=True)
                     error = str(failure) or type(failure).__name__
@@ -202,21 +184,14 @@ class Requests:
             else:
                 self._reply(request, data)
 
-    def _made(self, request: _Request) -> bytes:
-        if request.queries is None:
-            return self._answer(request.stack, request.layer)
-        if self._answer_rows is None:
-            raise ValueError("what: 'rows' is not valid. Valid: 'layer'")
-        return self._answer_rows(request.stack, request.layer, request.queries)
-
     def _kept(self, request: _Request) -> bytes | None:
-        data = self._cache.get(request.key)
+        data = self._cache.get(request.asked)
         if data is not None:
-            self._cache.move_to_end(request.key)
+            self._cache.move_to_end(request.asked)
         return data
 
     def _keep(self, request: _Request, data: bytes) -> None:
-        self._cache[request.key] = data
+        self._cache[request.asked] = data
         while sum(map(len, self._cache.values())) > self._cache_bytes:
             self._cache.popitem(last=False)
 
@@ -240,19 +215,6 @@ class Requests:
             request.loop.call_soon_threadsafe(send, context=request.context)
         except RuntimeError:
             _log.debug("reply %s came after its event loop had closed", content)
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _distinct(queries: object) -> tuple[int, ...] | None:
-    """The queries asked for, or None where they are not a few different whole numbers."""
-    if not isinstance(queries, (list, tuple)) or not 0 < len(queries) <= MOST_ROWS:
-        return None
-    if not all(map(_is_whole, queries)) or len(set(queries)) < len(queries):
-        return None
-    return tuple(queries)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

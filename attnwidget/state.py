@@ -23,7 +23,9 @@ MOST_STROKES = 999_999
 LONGEST_TITLE = 1000
 
 #: Set by Python alone, through the capture.
-GIVEN = ("tokens", "stacks", "attention", "notes", "status")
+GIVEN = ("tokens", "stacks", "attention", "compared", "profile", "image", "notes", "status", "can_run")
+#: Of these, the ones that travel as bytes.
+BINARY = ("attention", "compared", "profile", "image")
 #: Set by Python and by the page. The order is that of checking: a layer is one of its stack, a head one of its layer.
 SHARED = (
     "stack",
@@ -36,6 +38,15 @@ SHARED = (
     "selected_keys",
     "budget",
     "max_strokes",
+    "measure",
+    "sinks",
+    "scale",
+    "aggregate",
+    "unit",
+    "pair",
+    "sort",
+    "only",
+    "evidence",
     "lang",
     "theme",
     "title",
@@ -51,19 +62,32 @@ class ViewState(anywidget.AnyWidget):
     tokens = traitlets.Dict(read_only=True).tag(sync=True)
     stacks: traitlets.List[Any] = traitlets.List(read_only=True).tag(sync=True)
     attention = traitlets.Bytes(read_only=True).tag(sync=True)
+    compared = traitlets.Bytes(read_only=True).tag(sync=True)
+    profile = traitlets.Bytes(read_only=True).tag(sync=True)
+    image = traitlets.Bytes(read_only=True).tag(sync=True)
     notes = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     status = traitlets.Unicode(read_only=True).tag(sync=True)
+    can_run = traitlets.Bool(False, read_only=True).tag(sync=True)
 
     stack = Text("", lambda view: view._range("stack")).tag(sync=True)
     layer = Whole(0, lambda view: view._range("layer")).tag(sync=True)
     heads = Numbers([], lambda view: view._range("heads")).tag(sync=True)
     pinned = Addresses([], lambda view: view._range("pinned")).tag(sync=True)
-    mode = Choice("lines", ("lines", "matrix", "heads")).tag(sync=True)
+    mode = Choice("lines", ("lines", "matrix", "heads", "profile", "trace", "steps")).tag(sync=True)
     highlight = Choice("none", ("none", "special", "query")).tag(sync=True)
     selected_queries = Numbers([], lambda view: view._range("selected_queries")).tag(sync=True)
     selected_keys = Numbers([], lambda view: view._range("selected_keys")).tag(sync=True)
     budget = Share(0.7, "a number above 0, up to 1").tag(sync=True)
     max_strokes = Whole(2000, f"0 to {MOST_STROKES}").tag(sync=True)
+    measure = Choice("weight", ("weight", "contribution")).tag(sync=True)
+    sinks = Choice("show", ("show", "dim", "leave_out", "renormalise")).tag(sync=True)
+    scale = Choice("sqrt", ("linear", "sqrt", "log", "relative")).tag(sync=True)
+    aggregate = Choice("mean", ("mean", "max", "rollout")).tag(sync=True)
+    unit = Choice("pieces", ("pieces", "words")).tag(sync=True)
+    pair = Choice("all", ("all", "aa", "ab", "ba", "bb")).tag(sync=True)
+    sort = Text("", "the name of a statistic, or nothing").tag(sync=True)
+    only = Text("", "a label, or nothing").tag(sync=True)
+    evidence = Choice("text", ("text", "corpus")).tag(sync=True)
     lang = Choice("en", ("en", "ja")).tag(sync=True)
     theme = Choice("auto", ("auto", "light", "dark")).tag(sync=True)
     title = Text("", "text").tag(sync=True)

@@ -112,9 +112,7 @@ class AttnView(ViewOutput):
         self._source: Callable[[], Any] | None = None
         self._inputs: tuple[Any, Any, Any, Any] = (text, text_pair, target, tokenizer)
         self._drawn = {}
-        self._requests = Requests(
-            self._answer, self.send, sends_from_threads=self._sends_from_threads, answer_rows=self._answer_rows
-        )
+        self._requests = Requests(self._answer, self.send, sends_from_threads=self._sends_from_threads)
         if isinstance(model, Attention):
             if self._options or any(value is not None for value in self._inputs):
                 others = "".join(f", {name}" for name in self._options)
@@ -255,17 +253,11 @@ class AttnView(ViewOutput):
 
     # ---- requests of the page
 
-    def _answer(self, stack: str, layer: int) -> bytes:
-        """The container of one layer; runs on the worker thread."""
+    def _answer(self, asked: answers.Asked) -> bytes:
+        """The container that was asked for; runs on the worker thread."""
         data = self.attention_data
         HOLDINGS.touch(self)
-        return answers.layer(data, stack, layer)
-
-    def _answer_rows(self, stack: str, layer: int, queries: Sequence[int]) -> bytes:
-        """The container of some whole rows of a layer; likewise."""
-        data = self.attention_data
-        HOLDINGS.touch(self)
-        return answers.rows(data, stack, layer, queries)
+        return answers.answer(data, asked)
 
     def _sends_from_threads(self) -> bool:
         # ipykernel's sockets take messages from any thread. Other hosts (marimo) find their page through the thread

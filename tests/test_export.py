@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from attnwidget import view as view_module
 from attnwidget.export import page
-from attnwidget.state import GIVEN, SHARED
+from attnwidget.state import BINARY, GIVEN, SHARED
 from attnwidget.view import AttnView
 from attnwidget.wire import decode
 
@@ -142,11 +142,11 @@ def test_the_state_is_what_the_view_shows(view: AttnView) -> None:
     document = Document(text)
     assert document.elements[0][1]["lang"] == "ja"
     saved = document.state()
-    assert set(saved) == {"state", "attention"}
-    assert set(saved["state"]) == {*GIVEN, *SHARED} - {"attention"}
+    assert set(saved) == {"state", "binary"}
+    assert set(saved["state"]) == {*GIVEN, *SHARED} - {*BINARY}
     for name, value in saved["state"].items():
         assert value == json.loads(json.dumps(getattr(view, name))), name
-    layers = decode(base64.b64decode(saved["attention"]))
+    layers = decode(base64.b64decode(saved["binary"]["attention"]))
     assert sorted(layers) == [("encoder", layer) for layer in range(3)]
     np.testing.assert_allclose(layers["encoder", 2].weights, view.attention_data.weights(2), atol=1e-3)
 
@@ -156,7 +156,7 @@ def test_every_layer_is_in_the_page_of_a_view_that_holds_one(monkeypatch: pytest
     view = AttnView.from_arrays(softmax(3, 4, 5, 5), list("abcde"))
     assert len(decode(view.attention)) == 1
     saved = Document(view.to_html()).state()
-    assert len(decode(base64.b64decode(saved["attention"]))) == 3
+    assert len(decode(base64.b64decode(saved["binary"]["attention"]))) == 3
     view.release()
     with pytest.raises(RuntimeError, match="released its capture"):
         view.to_html()
@@ -165,7 +165,7 @@ def test_every_layer_is_in_the_page_of_a_view_that_holds_one(monkeypatch: pytest
 def test_a_released_view_that_holds_everything_can_still_be_saved(view: AttnView, tmp_path: Path) -> None:
     view.release()
     saved = Document(view.to_html()).state()
-    assert len(decode(base64.b64decode(saved["attention"]))) == 3
+    assert len(decode(base64.b64decode(saved["binary"]["attention"]))) == 3
     assert saved["state"]["status"] == ""
     with pytest.raises(RuntimeError, match="released its capture"):
         view.save(tmp_path / "a.png")
@@ -199,13 +199,13 @@ def test_without_javascript_there_is_the_picture_and_the_text(view: AttnView) ->
 
 
 def test_several_views_in_one_page(view: AttnView) -> None:
-    part = page.Part({"title": "one", "lang": "en"}, b"1", None, "one")
+    part = page.Part({"title": "one", "lang": "en"}, {"attention": b"1"}, None, "one")
     document = Document(page.html([part, part], title="two"))
     assert document.tags().count("script") == 3
     roots = [at for at, (_, attributes) in enumerate(document.elements) if attributes.get("class") == "attnwidget-view"]
     for root in roots:
         assert document.elements[root + 1] == ("script", {"type": "application/json", "class": "attnwidget-state"})
-    assert document.state(1) == {"state": {"title": "one", "lang": "en"}, "attention": "MQ=="}
+    assert document.state(1) == {"state": {"title": "one", "lang": "en"}, "binary": {"attention": "MQ=="}}
 
 
 def test_a_bundle_that_was_never_built_says_how(view: AttnView, bundle: Path) -> None:

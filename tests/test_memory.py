@@ -15,8 +15,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnwidget import Attention, AttnView, answers, capture
+from attnwidget import Attention, AttnView, capture
 from attnwidget.addressing import bin_edges
+from attnwidget.answers import layers as answers
 from attnwidget.capture import masks
 from attnwidget.capture.arena import Arena
 from attnwidget.overviews import blocks, overview

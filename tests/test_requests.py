@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from attnwidget.answers import Asked
 from attnwidget.holdings import Holdings
 from attnwidget.requests import LONGEST_ID, MOST_WAITING, Requests
 
@@ -35,6 +36,17 @@ def ask(ident: object, layer: object = 0, stack: object = "encoder", what: objec
     return {"kind": "request", "id": ident, "what": what, "stack": stack, "layer": layer}
 
 
+def layer_requests(answer: Callable[[str, int], bytes], send: Any, **settings: Any) -> Requests:
+    """Requests for layers only."""
+
+    def layer(asked: Asked) -> bytes:
+        number = dict(asked.fields)["layer"]
+        assert isinstance(number, int)
+        return answer(asked.stack, number)
+
+    return Requests(layer, send, **settings)
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while not condition():
@@ -57,7 +69,7 @@ class Gate:
 
 def test_replies_come_from_the_worker_and_the_handler_returns_at_once() -> None:
     gate, page = Gate(), Page()
-    requests = Requests(gate, page.send)
+    requests = layer_requests(gate, page.send)
     begin = time.perf_counter()
     requests.receive(ask("a", 3))
     assert time.perf_counter() - begin < 0.2
@@ -70,7 +82,7 @@ def test_replies_come_from_the_worker_and_the_handler_returns_at_once() -> None:
 
 def test_newest_first_and_cancelled_ones_dropped() -> None:
     gate, page = Gate(), Page()
-    requests = Requests(gate, page.send)
+    requests = layer_requests(gate, page.send)
     requests.receive(ask("first", 0))
     wait_for(lambda: bool(gate.started))
     for layer in range(1, 5):
@@ -85,7 +97,7 @@ def test_newest_first_and_cancelled_ones_dropped() -> None:
 
 def test_a_running_request_that_is_cancelled_gets_no_reply_but_its_work_is_kept() -> None:
     gate, page = Gate(), Page()
-    requests = Requests(gate, page.send)
+    requests = layer_requests(gate, page.send)
     requests.receive(ask("a"))
     wait_for(lambda: bool(gate.started))
     requests.receive({"kind": "cancel", "id": "a"})
@@ -99,7 +111,7 @@ def test_a_running_request_that_is_cancelled_gets_no_reply_but_its_work_is_kept(
 
 def test_the_thread_ends_when_idle_and_starts_again() -> None:
     page = Page()
-    requests = Requests(lambda stack, layer: b"x", page.send, cache_bytes=0)
+    requests = layer_requests(lambda stack, layer: b"x", page.send, cache_bytes=0)
     for round_ in range(3):
         requests.receive(ask(str(round_)))
         wait_for(lambda: requests.idle)
@@ -114,7 +126,7 @@ def test_errors_are_replies() -> None:
         raise RuntimeError("this view has released its capture")
 
     page = Page()
-    requests = Requests(answer, page.send)
+    requests = layer_requests(answer, page.send)
     requests.receive(ask("a", 0))
     wait_for(lambda: requests.idle)
     requests.receive(ask("b", 1))
@@ -146,7 +158,7 @@ def test_errors_are_replies() -> None:
 )
 def test_messages_without_a_usable_id_are_left_alone(content: object, caplog: pytest.LogCaptureFixture) -> None:
     page = Page()
-    requests = Requests(lambda stack, layer: b"", page.send)
+    requests = layer_requests(lambda stack, layer: b"", page.send)
     with caplog.at_level(logging.INFO):
         requests.receive(content)
     assert page.replies == []
@@ -170,7 +182,7 @@ def test_messages_without_a_usable_id_are_left_alone(content: object, caplog: py
 )
 def test_malformed_requests_with_an_id_get_an_error(content: object) -> None:
     page = Page()
-    Requests(lambda stack, layer: b"", page.send).receive(content)
+    layer_requests(lambda stack, layer: b"", page.send).receive(content)
     ((reply, buffers),) = page.replies
     assert (reply["id"], reply["ok"], buffers) == ("a", False, [])
     assert reply["error"]
@@ -178,7 +190,7 @@ def test_malformed_requests_with_an_id_get_an_error(content: object) -> None:
 
 def test_too_many_waiting_drop_the_oldest_with_an_error() -> None:
     gate, page = Gate(), Page()
-    requests = Requests(gate, page.send)
+    requests = layer_requests(gate, page.send)
     requests.receive(ask("running"))
     wait_for(lambda: bool(gate.started))
     for index in range(MOST_WAITING + 2):
@@ -196,7 +208,7 @@ def test_kept_replies_stay_within_their_bytes() -> None:
         asked.append(layer)
         return bytes(40)
 
-    requests = Requests(answer, Page().send, cache_bytes=100)
+    requests = layer_requests(answer, Page().send, cache_bytes=100)
     for index, layer in enumerate([0, 1, 0, 2, 0, 1]):
         requests.receive(ask(str(index), layer))
         wait_for(lambda: requests.idle)
@@ -205,7 +217,7 @@ def test_kept_replies_stay_within_their_bytes() -> None:
 
 def test_what_is_being_computed_when_the_weights_change_is_not_passed_on() -> None:
     gate, page = Gate(), Page()
-    requests = Requests(gate, page.send)
+    requests = layer_requests(gate, page.send)
     requests.receive(ask("a"))
     wait_for(lambda: bool(gate.started))
     requests.forget()
@@ -221,7 +233,7 @@ def test_a_send_that_fails_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
     def send(content: object, buffers: object) -> None:
         raise OSError("the page is closed")
 
-    requests = Requests(lambda stack, layer: b"", send)
+    requests = layer_requests(lambda stack, layer: b"", send)
     with caplog.at_level(logging.INFO):
         requests.receive(ask("a"))
         wait_for(lambda: requests.idle)
@@ -230,7 +242,7 @@ def test_a_send_that_fails_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_hosts_that_send_from_their_loop_alone_get_replies_there() -> None:
     page = Page()
-    requests = Requests(lambda stack, layer: b"x", page.send, sends_from_threads=lambda: False)
+    requests = layer_requests(lambda stack, layer: b"x", page.send, sends_from_threads=lambda: False)
 
     async def kernel() -> None:
         requests.receive(ask("a"))
@@ -250,7 +262,7 @@ def test_without_threads_the_answer_is_made_at_once(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(threading.Thread, "start", start)
     page = Page()
-    requests = Requests(lambda stack, layer: b"x", page.send)
+    requests = layer_requests(lambda stack, layer: b"x", page.send)
     requests.receive(ask("a"))
     assert page.ids == ["a"]
     assert requests.idle

@@ -22,7 +22,7 @@ from attnwidget import view as view_module
 from attnwidget.arrays import from_arrays
 from attnwidget.attention import Attention, LayerInfo, Stack
 from attnwidget.inputs.tokens import Token
-from attnwidget.state import GIVEN, SHARED
+from attnwidget.state import BINARY, GIVEN, SHARED
 from attnwidget.view import AttnView
 from attnwidget.wire import decode
 
@@ -157,7 +157,7 @@ def test_one_message_opens_the_widget_with_everything(monkeypatch: pytest.Monkey
     assert state["mode"] == "matrix"
     assert state["tokens"] == view.tokens
     paths = next(message["data"]["buffer_paths"] for message in opened if message["buffers"])
-    assert paths == [["attention"]]
+    assert sorted(paths) == sorted([name] for name in BINARY)
 
 
 def test_traits_may_be_given_at_once() -> None:
@@ -224,7 +224,7 @@ def test_an_attention_brings_its_own_text() -> None:
         ("pinned", [1, 2], "a list of (layer, head)"),
         ("pinned", [(1, 2, 3)], "a list of (layer, head)"),
         ("pinned", ["12"], "a list of (layer, head)"),
-        ("mode", "steps", "'lines', 'matrix'"),
+        ("mode", "sankey", "'lines', 'matrix'"),
         ("mode", None, "'lines', 'matrix'"),
         ("highlight", "Special", "'none', 'special', 'query'"),
         ("selected_queries", [7], "a list of 0 to 6"),
@@ -401,7 +401,7 @@ def test_a_layer_on_request(view: AttnView, monkeypatch: pytest.MonkeyPatch) -> 
         ({"stack": "encoder", "layer": 3}, "Valid: 0 to 2"),
         ({"stack": "encoder", "layer": -1}, "Valid: 0 to 2"),
         ({"stack": "encoder", "layer": "0"}, "whole number"),
-        ({}, "whole number"),
+        ({}, "'stack'"),
     ],
 )
 def test_wrong_requests_get_errors(

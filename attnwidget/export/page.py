@@ -46,9 +46,9 @@ class Part:
     Attributes
     ----------
     state : dict
-        All traits but `attention`.
-    attention : bytes
-        The container of every stack and layer.
+        All traits but those of bytes.
+    binary : dict of str to bytes
+        Those, with the container of every stack and layer under "attention".
     picture : bytes or None
         A PNG for readers without JavaScript.
     text : str
@@ -56,7 +56,7 @@ class Part:
     """
 
     state: dict[str, Any]
-    attention: bytes
+    binary: dict[str, bytes]
     picture: bytes | None
     text: str
 
@@ -101,7 +101,8 @@ def html(parts: Sequence[Part], *, title: str, model: str = "", version: str = "
         '<body><div id="attnwidget">',
     ]
     for part in parts:
-        saved = {"state": part.state, "attention": base64.b64encode(part.attention).decode("ascii")}
+        binary = {name: base64.b64encode(data).decode("ascii") for name, data in part.binary.items()}
+        saved = {"state": part.state, "binary": binary}
         lines += [
             '<div class="attnwidget-view"></div>',
             f'<script type="application/json" class="attnwidget-state">{_json(saved)}</script>',

@@ -1,6 +1,6 @@
 """What crosses the wire as JSON, twin of js/src/wire/messages.ts and of BlockInfo in js/src/wire/container.ts.
 
-The page sends `Request`, `RowsRequest` and `Cancel`; the kernel answers a request with one `Reply`, of success with one
+The page sends `Request` and `Cancel`; the kernel answers a request with one `Reply`, of success with one
 buffer: a container that holds just the blocks of what was asked.
 """
 
@@ -30,24 +30,12 @@ class BlockInfo(_BlockInfo, total=False):
 
 
 class Request(TypedDict):
-    """The page asks for one layer of one stack."""
+    """The page asks for something of one stack; what, and with which further fields, is in `attnwidget.answers`."""
 
     kind: Literal["request"]
     id: str
-    what: Literal["layer"]
+    what: str
     stack: str
-    layer: int
-
-
-class RowsRequest(TypedDict):
-    """The page asks for whole rows of all heads of a layer: 1 to 64 different queries. For layers of the form "top"."""
-
-    kind: Literal["request"]
-    id: str
-    what: Literal["rows"]
-    stack: str
-    layer: int
-    queries: list[int]
 
 
 class Cancel(TypedDict):

@@ -1,6 +1,22 @@
 /** What each trait may hold; the page refuses the rest by the same rules as Python. */
 
-import { type HeadAddress, HIGHLIGHTS, LANGUAGES, MODES, type Stack, THEMES, type Token, type Traits } from "./types";
+import {
+  AGGREGATES,
+  EVIDENCES,
+  type HeadAddress,
+  HIGHLIGHTS,
+  LANGUAGES,
+  MEASURES,
+  MODES,
+  PAIRS,
+  SCALES,
+  SINKS,
+  type Stack,
+  THEMES,
+  type Token,
+  type Traits,
+  UNITS,
+} from "./types";
 
 export class InvalidTrait extends Error {
   constructor(
@@ -85,9 +101,19 @@ export const CHECKS: Checks = {
     return value;
   },
   max_strokes: (value) => whole("max_strokes", value, 1e6),
+  measure: oneOf("measure", MEASURES),
+  sinks: oneOf("sinks", SINKS),
+  scale: oneOf("scale", SCALES),
+  aggregate: oneOf("aggregate", AGGREGATES),
+  unit: oneOf("unit", UNITS),
+  pair: oneOf("pair", PAIRS),
+  sort: text("sort"),
+  only: text("only"),
+  evidence: oneOf("evidence", EVIDENCES),
   lang: oneOf("lang", LANGUAGES),
   theme: oneOf("theme", THEMES),
   title: text("title"),
   notes: (value) => (Array.isArray(value) ? value.map(String) : []),
   status: text("status"),
+  can_run: (value) => value === true,
 };

@@ -1,6 +1,7 @@
 /** The weights a page holds: read from the container it came with, the rest asked of Python. */
 
 import { type Signal, signal } from "@preact/signals";
+import { Answers } from "./answers";
 import { Container } from "./wire/container";
 import { LayerWeights } from "./wire/layer";
 import type { Requests } from "./wire/messages";
@@ -45,7 +46,29 @@ export class Data {
   readonly version = signal(0);
   readonly rowsArrived = signal(0);
 
-  constructor(private readonly requests: Requests | undefined) {}
+  readonly answers: Answers;
+  /** Of a HeadProfile that came with the view. */
+  readonly profile = signal<Container | undefined>(undefined);
+  /** The picture that the model looked at. */
+  readonly image = signal<Uint8Array | undefined>(undefined);
+
+  constructor(private readonly requests: Requests | undefined) {
+    this.answers = new Answers(requests, () => this.container, Container.read);
+  }
+
+  /** The picture and the profile of a view; empty for none. */
+  loadBeside(name: "image" | "profile", bytes: Uint8Array): void {
+    const some = bytes.byteLength > 0;
+    if (name === "image") {
+      this.image.value = some ? bytes : undefined;
+      return;
+    }
+    try {
+      this.profile.value = some ? Container.read(bytes) : undefined;
+    } catch (error) {
+      this.error.value = plain(error);
+    }
+  }
 
   /** A new set of weights: everything decoded before is dropped. */
   load(bytes: Uint8Array): void {
@@ -54,6 +77,7 @@ export class Data {
     this.overviews.clear();
     this.sharesOf.clear();
     this.received.clear();
+    this.answers.clear();
     this.container = undefined;
     this.error.value = "";
     try {

@@ -5,20 +5,29 @@ import { render } from "preact";
 import type { Data } from "./data";
 import type { Store } from "./store";
 import controls from "./styles/controls.css";
+import help from "./styles/help.css";
+import image from "./styles/image.css";
 import lines from "./styles/lines.css";
 import matrix from "./styles/matrix.css";
 import panel from "./styles/panel.css";
+import profile from "./styles/profile.css";
+import steps from "./styles/steps.css";
+import strips from "./styles/strips.css";
 import base from "./styles/theme.css";
+import toolbar from "./styles/toolbar.css";
+import trace from "./styles/trace.css";
 import { watchTheme } from "./theme";
 import { View } from "./view";
 import { App } from "./views/app";
+
+const SHEETS = [base, controls, toolbar, lines, strips, matrix, panel, profile, trace, steps, image, help];
 
 /** Every listener and observer ends with `signal`. */
 export function mount(element: HTMLElement, store: Store, data: Data, signal: AbortSignal): void {
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   // A sheet made by script is not inline style: a strict content security policy lets it pass.
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync([base, controls, lines, matrix, panel].join("\n"));
+  sheet.replaceSync(SHEETS.join("\n"));
   shadow.adoptedStyleSheets = [sheet];
   const root = document.createElement("div");
   root.className = "attnwidget";

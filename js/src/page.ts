@@ -5,8 +5,8 @@ import widget from "./widget";
 
 interface SavedView {
   state: Record<string, unknown>;
-  /** The container, base64. */
-  attention: string;
+  /** Traits that are bytes, in base64. */
+  binary: Record<string, string>;
 }
 
 function fromBase64(text: string): Uint8Array {
@@ -21,7 +21,8 @@ for (const block of document.querySelectorAll("script.attnwidget-state")) {
   if (!(el instanceof HTMLElement)) continue;
   try {
     const saved = JSON.parse(block.textContent ?? "") as SavedView;
-    const model = new PageModel({ ...saved.state, attention: fromBase64(saved.attention) });
+    const binary = Object.entries(saved.binary).map(([name, text]) => [name, fromBase64(text)]);
+    const model = new PageModel({ ...saved.state, ...Object.fromEntries(binary) });
     widget.render({ model, el });
   } catch (error) {
     el.textContent = `This view cannot be read: ${error instanceof Error ? error.message : error}`;

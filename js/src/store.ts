@@ -23,11 +23,21 @@ const DEFAULTS: Traits = {
   selected_keys: [],
   budget: 0.7,
   max_strokes: 2000,
+  measure: "weight",
+  sinks: "show",
+  scale: "sqrt",
+  aggregate: "mean",
+  unit: "pieces",
+  pair: "all",
+  sort: "",
+  only: "",
+  evidence: "text",
   lang: "en",
   theme: "auto",
   title: "",
   notes: [],
   status: "",
+  can_run: false,
 };
 
 export interface Hover {

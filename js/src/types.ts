@@ -27,13 +27,29 @@ export interface Stack {
   layers: LayerInfo[];
 }
 
-export const MODES = ["lines", "matrix", "heads"] as const;
+export const MODES = ["lines", "matrix", "heads", "profile", "trace", "steps"] as const;
 export const HIGHLIGHTS = ["none", "special", "query"] as const;
+export const MEASURES = ["weight", "contribution"] as const;
+/** What becomes of special keys: four different things. */
+export const SINKS = ["show", "dim", "leave_out", "renormalise"] as const;
+export const SCALES = ["linear", "sqrt", "log", "relative"] as const;
+export const AGGREGATES = ["mean", "max", "rollout"] as const;
+export const UNITS = ["pieces", "words"] as const;
+/** Of a text pair: from which segment to which; "all" for everything. */
+export const PAIRS = ["all", "aa", "ab", "ba", "bb"] as const;
+export const EVIDENCES = ["text", "corpus"] as const;
 export const LANGUAGES = ["en", "ja"] as const;
 export const THEMES = ["auto", "light", "dark"] as const;
 
 export type Mode = (typeof MODES)[number];
 export type Highlight = (typeof HIGHLIGHTS)[number];
+export type Measure = (typeof MEASURES)[number];
+export type Sinks = (typeof SINKS)[number];
+export type Scale = (typeof SCALES)[number];
+export type Aggregate = (typeof AGGREGATES)[number];
+export type Unit = (typeof UNITS)[number];
+export type PairFilter = (typeof PAIRS)[number];
+export type Evidence = (typeof EVIDENCES)[number];
 export type Language = (typeof LANGUAGES)[number];
 export type Theme = (typeof THEMES)[number];
 export type HeadAddress = readonly [layer: number, head: number];
@@ -52,9 +68,22 @@ export interface Traits {
   selected_keys: number[];
   budget: number;
   max_strokes: number;
+  measure: Measure;
+  sinks: Sinks;
+  scale: Scale;
+  aggregate: Aggregate;
+  unit: Unit;
+  pair: PairFilter;
+  /** Heads mode: order within layers by this statistic; by number where empty. */
+  sort: string;
+  /** Heads mode: only heads of this label; all where empty. */
+  only: string;
+  evidence: Evidence;
   lang: Language;
   theme: Theme;
   title: string;
   notes: string[];
   status: string;
+  /** Whether Python can run the model again on another text. */
+  can_run: boolean;
 }

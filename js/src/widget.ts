@@ -58,9 +58,16 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   const data = new Data(requests);
-  const load = () => data.load(toBytes(model.get("attention") as ArrayBuffer | ArrayBufferView | null));
-  load();
-  listen("change:attention", load);
+  const bytesOf = (name: string) => toBytes((model.get(name) ?? null) as ArrayBuffer | ArrayBufferView | null);
+  const loads: Record<string, () => void> = {
+    attention: () => data.load(bytesOf("attention")),
+    profile: () => data.loadBeside("profile", bytesOf("profile")),
+    image: () => data.loadBeside("image", bytesOf("image")),
+  };
+  for (const [name, load] of Object.entries(loads)) {
+    load();
+    listen(`change:${name}`, load);
+  }
 
   mount(el, store, data, signal);
   return () => life.abort();

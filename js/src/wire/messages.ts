@@ -1,23 +1,13 @@
 /** Requests to the kernel over custom messages, twin of attnwidget/wire/messages.py. */
 import { toBytes } from "./buffers";
 
-/** What a page may ask for: one layer of one stack, … */
-export interface LayerWanted {
-  what: "layer";
-  stack: string;
-  layer: number;
-}
+/** What a page may ask for; each is answered with one container (see attnwidget/answers). */
+export type Wanted = { stack: string } & (
+  | { what: "layer"; layer: number }
+  /** Whole rows of a layer of which the page holds only the largest cells: 1 to 64 queries. */
+  | { what: "rows"; layer: number; queries: readonly number[] }
+);
 
-/** … or whole rows of a layer of which it holds only the largest cells. */
-export interface RowsWanted {
-  what: "rows";
-  stack: string;
-  layer: number;
-  /** 1 to 64 of them. */
-  queries: readonly number[];
-}
-
-export type Wanted = LayerWanted | RowsWanted;
 export type RequestMessage = Wanted & { kind: "request"; id: string };
 export interface CancelMessage {
   kind: "cancel";

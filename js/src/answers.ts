@@ -1,0 +1,79 @@
+/** Answers to the page's questions: found in what the page came with, else asked of Python, and kept for a while. */
+
+import { type Signal, signal } from "@preact/signals";
+import type { Container } from "./wire/container";
+import type { Pending, Requests, Wanted } from "./wire/messages";
+
+export type AnswerState =
+  | { status: "ready"; container: Container }
+  | { status: "asked" }
+  /** Neither held here nor is there a kernel to ask. */
+  | { status: "missing" }
+  | { status: "failed"; error: string };
+
+/** Answers kept: enough to go back and forth; the ones not seen for longest go first. */
+const MOST_KEPT = 48;
+
+export class Answers {
+  private readonly known = new Map<string, Signal<AnswerState>>();
+  private readonly pending = new Map<Wanted["what"], Pending>();
+
+  constructor(
+    private readonly requests: Requests | undefined,
+    private readonly held: () => Container | undefined,
+    private readonly read: (bytes: Uint8Array) => Container,
+  ) {}
+
+  /** Everything known is of other weights now. */
+  clear(): void {
+    this.known.clear();
+    for (const { cancel } of this.pending.values()) cancel();
+    this.pending.clear();
+  }
+
+  /**
+   * The state of an answer; asks Python where the page's own container lacks one of the `blocks`. Whoever asks for
+   * something else of the same kind no longer wants the older answer if it has not come: that request is cancelled.
+   */
+  to(wanted: Wanted, blocks: readonly string[]): Signal<AnswerState> {
+    const key = JSON.stringify(wanted);
+    const known = this.known.get(key);
+    if (known) {
+      this.known.delete(key);
+      this.known.set(key, known);
+      return known;
+    }
+    const held = this.held();
+    const whole = held && blocks.length > 0 && blocks.every((name) => held.has(name));
+    const state = signal<AnswerState>(
+      whole ? { status: "ready", container: held } : { status: this.requests ? "asked" : "missing" },
+    );
+    this.known.set(key, state);
+    // Views ask while computing, where no signal may be written: the work starts after.
+    if (!whole && this.requests) queueMicrotask(() => void this.ask(key, wanted, state));
+    for (const oldest of this.known.keys()) {
+      if (this.known.size <= MOST_KEPT) break;
+      this.known.delete(oldest);
+    }
+    return state;
+  }
+
+  private async ask(key: string, wanted: Wanted, state: Signal<AnswerState>): Promise<void> {
+    if (!this.requests) return;
+    this.pending.get(wanted.what)?.cancel();
+    const pending = this.requests.ask(wanted);
+    this.pending.set(wanted.what, pending);
+    try {
+      const [bytes] = await pending.promise;
+      if (!bytes) throw new Error("Python's reply carried no data");
+      state.value = { status: "ready", container: this.read(bytes) };
+    } catch (error) {
+      // Forgotten, so that the next visit asks again.
+      if (this.known.get(key) === state) this.known.delete(key);
+      if (error instanceof Error && error.name === "AbortError") return;
+      state.value = { status: "failed", error: error instanceof Error ? error.message : String(error) };
+    } finally {
+      if (this.pending.get(wanted.what) === pending) this.pending.delete(wanted.what);
+    }
+  }
+}
