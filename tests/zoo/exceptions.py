@@ -7,7 +7,6 @@ _SIZES = (
     "others are noted with their own size"
 )
 _WINDOWS = "attention within windows or chunks: not one map for each text, noted as such"
-_SCORES = "upstream returns the scores before the softmax as attentions"
 
 EXCEPTIONS = {
     "canine": _SIZES,
@@ -22,13 +21,13 @@ EXCEPTIONS = {
     ),
     "pixtral": "all images of a batch are one sequence: not one map for each image",
     "pp_formulanet_text": "a decoder alone that calls itself an encoder-decoder: it asks for a target",
-    "prophetnet": f"encoder and cross: {_SCORES}",
     "pvt": _SIZES,
     "sam": _SIZES,
+    "sam2_hiera_det_model": _WINDOWS,
+    "sam2_vision_model": _WINDOWS,
     "sam3_lite_text": _SIZES,
     "sam_hq": _SIZES,
     "segformer": _SIZES,
-    "squeezebert": _SCORES,
     "swinv2": _WINDOWS,
     "wavlm": "upstream returns the mean over the heads, once for each head",
     "xclip": f"frames are texts of their own: {_WINDOWS}",

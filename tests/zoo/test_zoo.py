@@ -21,9 +21,9 @@ FAST = (
     # what sees and hears
     *("clip", "vit", "wav2vec2", "whisper"),
     # attention code of their own
-    *("bloom", "deberta-v2", "falcon", "git", "xlnet"),
-    # nothing to show, and nothing that can be compared
-    *("mamba", "squeezebert"),
+    *("bloom", "deberta-v2", "falcon", "git", "squeezebert", "xlnet"),
+    # nothing to show
+    "mamba",
 )
 
 
