@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from attnwidget.attention import Attention
 from attnwidget.capture import capture
-from attnwidget.inputs.models import Subject, resolve
+from attnwidget.inputs.models import Subject, is_encoder_decoder, resolve
 from attnwidget.statistics.corpus import HeadProfile
 from attnwidget.statistics.heads import statistics
+from attnwidget.statistics.progress import progress_of
 
 __all__ = ["HeadProfile", "profile"]
 
@@ -33,6 +32,7 @@ def profile(
     batch_size: int = 16,
     truncation: bool = False,
     induction: bool = True,
+    distances: bool = False,
     replicates: int = 200,
     seed: int = 0,
     progress: bool = True,
@@ -45,16 +45,22 @@ def profile(
     model : model, str, path, pipeline or sentence-transformers object
         As for :func:`attnwidget.capture`.
     texts : iterable of str, or of (str, str) for pairs
-        A list, a generator, a column of a dataset; read once, and never held as a whole.
+        A list, a generator, a column of a dataset; read once, and never held as a whole. Pairs are two segments; of an
+        encoder-decoder (source, target), and a source alone is one whose target the model writes itself.
     tokenizer : tokenizer or path, optional
     stack : str, optional
-        Of a model with several stacks; left out: its first.
+        Which stack to profile; needed where the model has several, as an encoder-decoder does ("encoder", "decoder",
+        "cross"). A profile is of one stack: call again for the next.
     batch_size : int
         Texts of one forward pass; texts of similar length go together.
     truncation : bool
         Cut texts that are too long for the model; left out, they are reported in `HeadProfile.errors`.
     induction : bool
-        For causal models: score heads on repeated random tokens as well.
+        For causal models: score heads on repeated random tokens as well. Encoder-decoders are not scored: what their
+        decoder reads cannot be given without a source.
+    distances : bool
+        Compare every two heads of every text as well, for `HeadProfile.distances`; the cost grows with the square of
+        the number of heads (72 heads, short sentences: a quarter more; 144 heads, 128 tokens: three times as much).
     replicates : int
         Bootstrap replicates, by which labels say how sure they are.
     seed : int
@@ -74,7 +80,8 @@ def profile(
     Raises
     ------
     ValueError
-        No text could be read, there is no tokenizer, or `resume` holds the profile of other texts.
+        No text could be read, there is no tokenizer, `stack` is not one of the model's or is left out where it has
+        several, or `resume` holds the profile of other texts or was made with other settings.
     """
     if isinstance(texts, str):
         raise TypeError("texts must be an iterable of texts, got one str: use capture(model, text).statistics()")
@@ -82,8 +89,9 @@ def profile(
         raise ValueError(f"batch_size and replicates must be 1 or more, got {batch_size} and {replicates}")
     subject = resolve(model, tokenizer)
     subject.need_tokenizer()
-    run = _Run(subject, stack, truncation, replicates, seed, Path(resume) if resume is not None else None)
-    shown = _progress(texts) if progress else None
+    settings = _Settings(stack, truncation, distances, replicates, seed)
+    run = _Run(subject, settings, Path(resume) if resume is not None else None)
+    shown = progress_of(texts) if progress else None
     try:
         for chunk in _chunks(run.skip(texts), batch_size * _BATCHES_AT_ONCE):
             for batch in _batches(chunk, batch_size):
@@ -100,14 +108,27 @@ def profile(
     return run.result()
 
 
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """How to measure: the arguments of `profile` of these names."""
+
+    stack: str | None
+    truncation: bool
+    distances: bool
+    replicates: int
+    seed: int
+
+
+class _StackError(ValueError):
+    """A wrong `stack`: of the call, not of a text, and so the end of the run."""
+
+
 class _Run:
     """One run: what is done, and what is left to do."""
 
-    def __init__(
-        self, subject: Subject, stack: str | None, truncation: bool, replicates: int, seed: int, path: Path | None
-    ) -> None:
-        self.subject, self.stack, self.truncation = subject, stack, truncation
-        self.replicates, self.seed, self.path = replicates, seed, path
+    def __init__(self, subject: Subject, settings: _Settings, path: Path | None) -> None:
+        self.subject, self.settings, self.path = subject, settings, path
+        self.two_sided = is_encoder_decoder(subject.model)
         self.total: HeadProfile | None = None
         self.errors: list[tuple[int, str, str]] = []
         self.hashes: dict[int, int] = {}
@@ -120,8 +141,20 @@ class _Run:
             run = self.total.notes.get("run")
             if run is None:
                 raise ValueError(f"resume={str(path)!r} is a profile, but not of a run that can be continued")
+            self._check_settings(self.total)
             self.before, self.digest = set(_expand(run["done"])), int(run["digest"])
             self.errors = list(self.total.errors)
+
+    def _check_settings(self, before: HeadProfile) -> None:
+        """What cannot be merged is said before any text is read."""
+        settings = self.settings
+        asked = (settings.distances, settings.replicates, settings.seed, settings.stack or before.stack)
+        held = (before.pairs is not None, len(before.replicates.count), before.seed, before.stack)
+        for name, mine, theirs in zip(("distances", "replicates", "seed", "stack"), asked, held, strict=True):
+            if mine != theirs:
+                raise ValueError(
+                    f"resume={str(self.path)!r} was made with {name}={theirs!r}, and this call has {mine!r}"
+                )
 
     @property
     def done(self) -> int:
@@ -146,7 +179,7 @@ class _Run:
         """The statistics of a batch; text by text where the batch as a whole fails, to find which is bad."""
         try:
             found = self._measure([text for _, text in batch])
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, _StackError):
             raise
         except Exception as error:  # whatever a model or tokenizer raises on one text must not end the run
             if len(batch) > 1:
@@ -164,21 +197,33 @@ class _Run:
         first = [text[0] if isinstance(text, tuple) else text for text in texts]
         second = [text[1] for text in texts] if isinstance(texts[0], tuple) else None
         captured = capture(
-            self.subject.model, first, second, tokenizer=self.subject.tokenizer, truncation=self.truncation
+            self.subject.model,
+            first,
+            None if self.two_sided else second,
+            target=second if self.two_sided else None,
+            tokenizer=self.subject.tokenizer,
+            truncation=self.settings.truncation,
         )
         assert isinstance(captured, list)
         return HeadProfile.from_statistics(
-            (statistics(one, stack=self._stack_of(one)) for one in captured),
-            replicates=self.replicates,
-            seed=self.seed,
+            (statistics(one, stack=self._stack_of(one), distances=self.settings.distances) for one in captured),
+            replicates=self.settings.replicates,
+            seed=self.settings.seed,
         )
 
     def _stack_of(self, attention: Attention) -> str:
-        return self.stack if self.stack is not None else next(iter(attention.stacks))
+        stack, names = self.settings.stack, ", ".join(map(repr, attention.stacks))
+        if stack is None and len(attention.stacks) > 1:
+            raise _StackError(f"stack: this model has several, and a profile is of one: pass stack= one of {names}")
+        if stack is not None and stack not in attention.stacks:
+            raise _StackError(f"stack={stack!r} is not one of {names}")
+        return stack if stack is not None else next(iter(attention.stacks))
 
     def finish(self, induction: bool) -> None:
         """What is measured once, after all texts."""
-        if induction and self.total is not None and self.total.counts["causal"] and self.total.induction is None:
+        if not induction or self.two_sided or self.total is None or self.total.induction is not None:
+            return
+        if self.total.counts["causal"]:
             from attnwidget.statistics.induction import induction_moments
 
             moments = induction_moments(self.subject, self.total.stack)
@@ -249,50 +294,3 @@ def _batches(chunk: list[tuple[int, Any]], size: int) -> Iterator[list[tuple[int
         of_kind.sort(key=lambda one: len(str(one[1])))
         for start in range(0, len(of_kind), size):
             yield of_kind[start : start + size]
-
-
-class _Line:
-    """Progress on one line of stderr: done, rate, time left."""
-
-    def __init__(self, total: int | None) -> None:
-        self.total, self.start, self.last = total, time.monotonic(), 0.0
-        self.first: int | None = None
-
-    def show(self, done: int) -> None:
-        now = time.monotonic()
-        self.first = self.first if self.first is not None else done - 1
-        if now - self.last < 0.5:
-            return
-        self.last = now
-        rate = (done - self.first) / max(now - self.start, 1e-9)
-        of, left = "", ""
-        if self.total is not None:
-            of, left = f"/{self.total}", f", {(self.total - done) / max(rate, 1e-9):.0f} s left"
-        sys.stderr.write(f"\r{done}{of} texts, {rate:.1f} texts/s{left}   ")
-        sys.stderr.flush()
-
-    def close(self) -> None:
-        if self.last:
-            sys.stderr.write("\n")
-
-
-class _Bar:
-    """The same by tqdm."""
-
-    def __init__(self, bar: Any) -> None:
-        self.bar = bar
-
-    def show(self, done: int) -> None:
-        self.bar.update(done - self.bar.n)
-
-    def close(self) -> None:
-        self.bar.close()
-
-
-def _progress(texts: Any) -> _Line | _Bar:
-    total = len(texts) if hasattr(texts, "__len__") else None
-    try:
-        tqdm: Any = import_module("tqdm").tqdm
-    except ImportError:
-        return _Line(total)
-    return _Bar(tqdm(total=total, unit=" texts", file=sys.stderr))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -18,9 +19,11 @@ from attnwidget.statistics import onepass
 from attnwidget.statistics.definitions import definition
 from attnwidget.statistics.definitions import names as defined
 from attnwidget.statistics.heads import HeadStatistics
-from attnwidget.statistics.texts import LANGUAGES
+from attnwidget.statistics.partition import CATEGORIES
+from attnwidget.statistics.texts import LANGUAGES, table
 
 ENGLISH = ["[CLS]", "the", "dog", "saw", "the", "dog", ",", "##s", "[SEP]"]
+PLAIN = ["the", "dog", "saw", ",", "the", "dog", "run", "."]
 PAIR = [
     Token("[CLS]", "[CLS]", 1, "cls", "cls", 0),
     Token("a", "a", 10, segment=0),
@@ -43,6 +46,13 @@ def rows_of(n: int, heads: int, causal: bool, seed: int = 0) -> NDArray[np.float
 
 def attention_of(layers: list[Any], tokens: Any) -> Attention:
     return Attention.from_arrays(layers, tokens)
+
+
+def category(tokens: tuple[Token, ...], i: int, j: int) -> str:
+    """What a cell counts to: what its key is comes before where it lies."""
+    if tokens[j].kind != "word":
+        return tokens[j].kind
+    return "first" if j == 0 else {0: "self", -1: "prev", 1: "next"}.get(j - i, "word")
 
 
 def reference(a: NDArray[np.float64], tokens: tuple[Token, ...], causal: bool) -> dict[str, float]:
@@ -71,6 +81,9 @@ def reference(a: NDArray[np.float64], tokens: tuple[Token, ...], causal: bool) -
     for name in ("cls", "sep", "punct", "other", "word"):
         out[name] = to(anything, kind(name))
     out["first"] = to(anything, lambda j: j == 0)
+    for name in ("first", "self", "prev", "next", "word"):
+        cells = [a[i][j] for i in range(n) for j in range(n) if category(tokens, i, j) == name]
+        out[f"part_{name}"] = sum(cells) / n
     out["delimiters"] = to(anything, kind("cls", "sep", "punct"))
     out["sep_to_sep"] = to(kind("sep"), kind("sep"))
     out["rest_to_sep"] = to(lambda i: tokens[i].kind != "sep", kind("sep"))
@@ -154,7 +167,7 @@ def reference(a: NDArray[np.float64], tokens: tuple[Token, ...], causal: bool) -
 
 
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("tokens", [ENGLISH, PAIR], ids=["one", "pair"])
+@pytest.mark.parametrize("tokens", [ENGLISH, PLAIN, PAIR], ids=["one", "plain", "pair"])
 @pytest.mark.parametrize("cells", [1, 64, 1 << 18])
 def test_every_statistic_is_that_of_a_loop_over_cells(
     tokens: Any, causal: bool, cells: int, monkeypatch: pytest.MonkeyPatch
@@ -246,6 +259,11 @@ def test_properties(n: int, heads: int, seed: int, causal: bool) -> None:
     found = attention_of([weights], tokens).statistics()
     total = sum(found[kind] for kind in ("cls", "sep", "punct", "other", "word"))
     np.testing.assert_allclose(total, 1, atol=1e-5)
+    assert tuple(found.shares(per="head")) == CATEGORIES
+    for per in ("head", "layer"):
+        shared = list(found.shares(per=per).values())
+        np.testing.assert_allclose(sum(shared), 1, atol=1e-6)
+        assert min(part.min() for part in shared) >= 0
     assert (found["mi"] >= 0).all()
     assert (found["entropy"] <= math.log(n) + 1e-6).all()
     assert ((found["k90"] >= 1) & (found["k90"] <= n)).all()
@@ -280,6 +298,34 @@ def test_value_statistics_are_those_of_the_vectors(tiny_bert: Any) -> None:
         together = np.linalg.norm(np.einsum("hqk,hkd->qkd", weights, written), axis=-1)
         share = together[:, 0].sum() / together.sum()
         assert found.layers["layer_norm_first"][layer] == pytest.approx(share, rel=1e-5)
+
+
+@pytest.mark.parametrize("cells", [1, 1 << 18])
+def test_contributions_are_shared_out_as_a_loop_over_cells_does(
+    cells: int, minilm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnwidget.statistics.values._CELLS", cells)
+    attention = capture(minilm, "Dogs, cats and dogs.")
+    assert isinstance(attention, Attention)
+    found, n = attention.statistics(), len(attention.tokens)
+    for layer in (0, 5):
+        for per, moved in (
+            ("head", attention.contributions(layer)),
+            ("layer", attention.contributions(layer, summed=True)[None]),
+        ):
+            shares = found.shares("contribution", per)
+            assert tuple(shares) == CATEGORIES
+            for unit, norms in enumerate(moved.astype(np.float64)):
+                expected = dict.fromkeys(CATEGORIES, 0.0)
+                for i in range(n):
+                    for j in range(n):
+                        expected[category(attention.tokens, i, j)] += norms[i, j] / norms.sum()
+                measured = {name: np.atleast_1d(array[layer])[unit] for name, array in shares.items()}
+                assert measured == pytest.approx(expected, rel=1e-4, abs=1e-7)
+    with pytest.raises(ValueError, match="by must be 'weight' or 'contribution', got 'norm'"):
+        found.shares("norm")
+    with pytest.raises(ValueError, match="per must be 'head' or 'layer', got 'text'"):
+        found.shares(per="text")
 
 
 def test_padded_equals_unpadded(minilm: Any, minilm_tokenizer: Any) -> None:
@@ -329,6 +375,10 @@ def test_cross_attention_has_no_positions(make_model: Any) -> None:
     for name in ("self", "prev", "next", "window", "prefix"):
         assert np.isnan(found[name]).all()
     assert np.isfinite(found["entropy"]).all()
+    shares = found.shares()
+    np.testing.assert_allclose(sum(shares.values()), 1, atol=1e-6)
+    assert all((shares[name] == 0).all() for name in ("self", "prev", "next"))
+    assert all(np.isnan(array).all() for array in found.shares("contribution").values())
 
 
 def test_every_statistic_has_a_definition_in_every_language() -> None:
@@ -346,9 +396,26 @@ def test_every_statistic_has_a_definition_in_every_language() -> None:
 
 
 def test_plain_numbers_for_the_page() -> None:
-    plain = attention_of([rows_of(9, 2, False)], ENGLISH).statistics().to_dict()
-    assert plain["values"]["cls"][0][0] >= 0
+    found = attention_of([rows_of(9, 2, False)], ENGLISH).statistics()
+    plain = found.to_dict()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["values"]["cls"][0] == pytest.approx(found["cls"][0], rel=1e-6)
     assert plain["values"]["a_to_b"] == [[None, None]]
+    assert not [name for name in plain["values"] if "part_" in name]
+    # Without values nothing is said of contributions.
+    assert set(map(str, plain["partition"]["contribution_per_head"].values())) == {"[[None, None]]"}
+    assert plain["has_values"] is False
+    total = sum(np.array(array) for array in plain["partition"]["weight_per_layer"].values())
+    assert total == pytest.approx([1], abs=1e-6)
+    assert sum(plain["partition"]["uniform"].values()) == pytest.approx(1, abs=1e-6)
+    assert [label["title"]["en"] for label in plain["labels"]] == [label.title() for label in found.labels()]
+    assert [label["text"]["ja"] for label in plain["labels"]] == [label.text("ja") for label in found.labels()]
+    assert plain["verdict"]["text"] == {"en": found.verdict(), "ja": found.verdict("ja")}
+    assert plain["verdict"]["kind"] == "describes"
+    for name, ids in plain["definitions"].items():
+        entry = definition(name, "ja")
+        assert (table("ja")[ids["title"]], table("ja")[ids["text"]]) == (entry.title, entry.text)
+    assert set(plain["values"]) <= set(plain["definitions"])
 
 
 def test_only_blocks_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Measures of attention: rows, heads, texts and corpora.
 
-`heads.statistics` measures every head of one text in one pass (`setting`, `onepass`, `measures`, `values`);
-`corpus.HeadProfile` adds texts up (`accumulators`, `files`, `compare`); `rules`, `labels` and `verdict` say what that
-means, in words (`texts`, `definitions`). On demand: `induction`, `flow`, `pairs`, `interventions`, `gradients`.
+`heads.statistics` measures every head of one text in one pass (`setting`, `onepass`, `measures`, `values`,
+`partition`); `corpus.HeadProfile` adds texts up (`single`, `accumulators`, `files`, `compare`, `progress`); `rules`,
+`labels` and `verdict` say what that means, in words (`texts`, `definitions`); `plain` is all of it as the page takes
+it. On demand: `induction`, `flow`, `pairs`, `interventions`, `gradients`.
 """
 
 from __future__ import annotations

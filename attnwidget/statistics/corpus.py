@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from attnwidget.statistics import rules
 from attnwidget.statistics.accumulators import Moments, Replicates
-from attnwidget.statistics.heads import HeadStatistics, _plain
+from attnwidget.statistics.heads import HeadStatistics
 from attnwidget.statistics.measures import explained
+from attnwidget.statistics.pairs import squareform
+from attnwidget.statistics.partition import shares
 from attnwidget.statistics.rules import RULE_STATISTICS, Summary
 from attnwidget.statistics.setting import F8
 
@@ -23,11 +25,6 @@ if TYPE_CHECKING:
 
     from attnwidget.statistics.compare import Comparison
     from attnwidget.statistics.labels import HeadLabel
-
-#: Statistics between 0 and 1 that keep a histogram over texts, in `BINS` bins of equal width.
-HISTOGRAMS = ("cls", "sep", "punct", "first", "self", "prev", "next", "entropy_norm", "max")
-BINS = 20
-_SUMS = ("groups", "group_sizes", "squares", "hits", "eligible", "sinks")
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,13 @@ class HeadProfile:
     sums : dict of str to float64 array
         Weights by offset and kind, offsets of the largest content key, where sinks lie: see `HeadStatistics.cells`.
     histograms : float64 [len(HISTOGRAMS), L, H, BINS]
+        See :mod:`attnwidget.statistics.single`.
     replicates : Replicates
         Poisson bootstrap over texts, of the statistics that rules look at.
     induction : Moments or None
         [3, L, H]: induction, duplicate and previous-token scores on repeated random tokens (causal models).
+    pairs : Moments or None
+        [N·(N − 1)/2]: distances of every two of the N heads, where they were asked for. See `distances`.
     counts : dict of str to int
         "texts", "rows", "tokens", "faults", "unknown", "causal" (texts that were), "values" (texts with value norms).
     lengths : (int, int)
@@ -80,6 +80,7 @@ class HeadProfile:
     sinks: dict[str, str]
     seed: int = 0
     induction: Moments | None = None
+    pairs: Moments | None = None
     errors: tuple[tuple[int, str, str], ...] = ()
     interrupted: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
@@ -87,41 +88,9 @@ class HeadProfile:
     @classmethod
     def of(cls, one: HeadStatistics, *, replicates: int = 200, seed: int = 0) -> HeadProfile:
         """The profile of one text."""
-        names, layer_names = tuple(one.values), tuple(one.layers)
-        values = np.stack([one.values[name] for name in names])
-        bases = np.array([one.baselines[name] for name in names])
-        chosen = [names.index(name) for name in RULE_STATISTICS]
-        text = one.text or repr(np.round(values[chosen], 6).tobytes())
-        sums = {name: np.array(one.cells[name], np.float64) for name in _SUMS}
-        sums["groups"] = sums["groups"] - one.cells["group_base"]
-        shown = values[[names.index(name) for name in HISTOGRAMS]]
-        bins = np.clip(np.floor(np.nan_to_num(shown) * BINS), 0, BINS - 1)
-        histograms = (bins[..., None] == np.arange(BINS)) & np.isfinite(shown)[..., None]
-        return cls(
-            one.model_name,
-            one.stack,
-            one.heads,
-            names,
-            layer_names,
-            Moments.of(values),
-            Moments.of(bases),
-            Moments.of(np.stack([one.layers[name] for name in layer_names])),
-            sums,
-            histograms.astype(np.float64),
-            Replicates.of(values[chosen], bases[chosen], text, replicates, seed),
-            {
-                "texts": 1,
-                "rows": one.rows,
-                "tokens": one.tokens,
-                "faults": one.faults,
-                "unknown": one.unknown,
-                "causal": int(one.causal),
-                "values": int(one.has_values),
-            },
-            (one.tokens, one.tokens),
-            dict(one.sinks),
-            seed,
-        )
+        from attnwidget.statistics.single import profile_of
+
+        return profile_of(one, replicates, seed)
 
     @classmethod
     def from_statistics(cls, texts: Iterable[HeadStatistics], *, replicates: int = 200, seed: int = 0) -> HeadProfile:
@@ -151,6 +120,8 @@ class HeadProfile:
                 f"these profiles cannot be merged: {len(self.replicates.count)} replicates here, "
                 f"{len(other.replicates.count)} there"
             )
+        if (self.pairs is None) != (other.pairs is None):
+            raise ValueError("these profiles cannot be merged: only one of them holds distances between heads")
         induction = self.induction
         if induction is not None and other.induction is not None:
             induction = induction.merge(other.induction)
@@ -167,6 +138,7 @@ class HeadProfile:
             lengths=(min(self.lengths[0], other.lengths[0]), max(self.lengths[1], other.lengths[1])),
             sinks=dict(sorted({**other.sinks, **self.sinks}.items())),
             induction=induction if induction is not None else other.induction,
+            pairs=self.pairs.merge(other.pairs) if self.pairs is not None and other.pairs is not None else None,
             errors=tuple(sorted({*self.errors, *other.errors})),
             interrupted=self.interrupted or other.interrupted,
             notes={},
@@ -194,6 +166,17 @@ class HeadProfile:
     def standard_errors(self) -> dict[str, F8]:
         """Standard errors over texts by name, [L, H]."""
         return dict(zip(self.names, self.moments.errors, strict=True))
+
+    def distances(self) -> F8:
+        """Jensen–Shannon divergence between every two heads in nats, mean over texts: float64 [N, N], 0 to ln 2.
+
+        N counts the heads of all layers in order. Of a text it is the mean over rows; the texts count alike, whatever
+        their length, where Clark et al. (2019) sum over the rows of a corpus. Its square root is a metric.
+        ValueError where they were not asked for: ``profile(..., distances=True)``.
+        """
+        if self.pairs is None:
+            raise ValueError("this profile holds no distances between heads: use profile(..., distances=True)")
+        return squareform(self.pairs.means, sum(self.heads))
 
     def summary(self) -> Summary:
         """What rules and verdicts look at."""
@@ -267,17 +250,23 @@ class HeadProfile:
         return out
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and numbers, in the shape of `HeadStatistics.to_dict`, with "errors" (standard errors) beside."""
-        summary = self.summary()
-        return {
-            "stack": self.stack,
-            "heads": list(self.heads),
-            **{name: self.counts[name] for name in ("tokens", "rows", "texts")},
-            "values": {name: _plain(array) for name, array in summary.values.items()},
-            "baselines": {name: _plain(np.array(value)) for name, value in summary.baselines.items()},
-            "layers": {name: _plain(array) for name, array in summary.layers.items()},
-            "errors": {name: _plain(array) for name, array in self.standard_errors().items()},
-        }
+        """Plain lists, numbers (None for NaN) and words, as the page takes them; keys as `HeadStatistics.to_dict`."""
+        from attnwidget.statistics.plain import plain
+
+        return plain(
+            self.summary(),
+            stack=self.stack,
+            model_name=self.model_name,
+            unknown=self._unknown,
+            lengths=self.lengths,
+            errors=self.standard_errors(),
+            distances=None if self.pairs is None else self.distances(),
+            failed=self.errors,
+        )
+
+    def shares(self, by: str = "weight", per: str = "layer") -> dict[str, F8]:
+        """Where the weight goes, by categories that do not overlap and sum to 1; as `HeadStatistics.shares`."""
+        return shares(self.values(), dict(zip(self.layer_names, self.layers.means, strict=True)), by, per)
 
     def save(self, path: str | Path) -> None:
         """Write to one .npz file (arrays and JSON, no pickle); whole or not at all."""

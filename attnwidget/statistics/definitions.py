@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from attnwidget.statistics.partition import PARTS
 from attnwidget.statistics.texts import table, text_of
 
 #: Units and sources by statistic; titles and definitions are in the texts of each language.
@@ -41,6 +42,8 @@ _ENTRIES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (f"value_{kind}" for kind in ("cls", "sep", "punct", "other", "word", "first")), ("residual stream", _KOBAYASHI)
     ),
+    **dict.fromkeys(PARTS, (_SHARE, _OWN)),
+    **dict.fromkeys((f"norm_{part}" for part in PARTS), (_SHARE, _KOBAYASHI)),
     "written": ("residual stream", _KOBAYASHI),
     "nu": ("ratio", _OWN),
     **dict.fromkeys(("induction", "duplicate", "previous_random"), (_SHARE, _OLSSON)),
@@ -68,6 +71,17 @@ class Definition:
 def names() -> tuple[str, ...]:
     """Statistics that have a definition."""
     return tuple(_ENTRIES)
+
+
+def is_defined(name: str) -> bool:
+    """Whether a statistic has a definition."""
+    return name in _ENTRIES
+
+
+def ids(name: str) -> dict[str, str]:
+    """Where the words of a definition are in ``locale/statistics/{lang}.json``, with its unit and source."""
+    unit, source = _ENTRIES[name]
+    return {"title": f"statistic.{name}", "text": f"define.{name}", "unit": unit, "source": source}
 
 
 def definition(name: str, lang: str = "en") -> Definition:

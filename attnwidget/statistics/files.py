@@ -12,10 +12,10 @@ import numpy as np
 from attnwidget.statistics.accumulators import Moments, Replicates
 from attnwidget.statistics.corpus import HeadProfile
 
-VERSION = 1
+VERSION = 2
 _FORMAT = "attnwidget profile"
 _PLAIN = ("model_name", "stack", "heads", "names", "layer_names", "counts", "lengths", "sinks", "seed", "errors")
-_MOMENTS = ("moments", "baselines", "layers", "induction")
+_MOMENTS = ("moments", "baselines", "layers", "induction", "pairs")
 _FIELDS = ("count", "mean", "m2", "low", "high")
 
 
@@ -56,7 +56,8 @@ def load(path: str | Path) -> HeadProfile:
     about = json.loads(arrays["about"].tobytes())
     if about.get("format") != _FORMAT or about.get("version") != VERSION:
         raise ValueError(
-            f"{path} is {about.get('format')!r} version {about.get('version')!r}: only version {VERSION} can be read"
+            f"{path} is {about.get('format')!r} version {about.get('version')!r}: only version {VERSION} can be read; "
+            "profile the texts again"
         )
 
     def moments(name: str) -> Moments:
@@ -79,6 +80,7 @@ def load(path: str | Path) -> HeadProfile:
         about["sinks"],
         about["seed"],
         moments("induction") if "induction.mean" in arrays else None,
+        moments("pairs") if "pairs.mean" in arrays else None,
         tuple((number, text, why) for number, text, why in about["errors"]),
         about["interrupted"],
         about["notes"],

@@ -11,6 +11,8 @@ import numpy as np
 from attnwidget.attention import Attention
 from attnwidget.statistics.measures import centred, finish, group_sizes, kappa, ratio, sinks_of
 from attnwidget.statistics.onepass import one_pass
+from attnwidget.statistics.pairs import condensed, js_distances, squareform
+from attnwidget.statistics.partition import PARTS, shares
 from attnwidget.statistics.setting import F8, OFFSETS, Setting
 from attnwidget.statistics.values import VALUE_CLASSES, Written, written
 
@@ -46,6 +48,8 @@ class HeadStatistics:
         Keys that are unknown to the tokenizer, or padding.
     sinks : mapping of str to str
         What special tokens of each kind are called ("[CLS]").
+    pairs : float64 [N·(N − 1)/2] or None
+        Distances of every two of the N heads, where they were asked for.
     """
 
     stack: str
@@ -62,6 +66,7 @@ class HeadStatistics:
     faults: int = 0
     unknown: int = 0
     sinks: Mapping[str, str] = field(default_factory=dict)
+    pairs: F8 | None = None
 
     def __getitem__(self, name: str) -> F8:
         if name not in self.values:
@@ -84,6 +89,14 @@ class HeadStatistics:
         """Norm share ÷ attention share of a kind of key ("cls", "sep", "punct", "word", "first"): [L, H]."""
         return ratio(self[f"norm_{name}"], self[name])
 
+    def shares(self, by: str = "weight", per: str = "layer") -> dict[str, F8]:
+        """Where the weight goes, by categories that do not overlap and sum to 1: [L] or, per "head", [L, H].
+
+        `by`: "weight", or "contribution" (‖α·f‖; of a layer ‖Σ_h α·f‖). Which category a key counts to where several
+        would fit: see :mod:`attnwidget.statistics.partition`. ValueError for any other `by` or `per`.
+        """
+        return shares(self.values, self.layers, by, per)
+
     def labels(self) -> list[HeadLabel]:
         """What each head does in this one text: a description, not a verdict."""
         from attnwidget.statistics.labels import labels
@@ -103,20 +116,21 @@ class HeadStatistics:
         return frame(self.heads, self.values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and numbers (None for NaN), as the page takes them."""
-        return {
-            "stack": self.stack,
-            "heads": list(self.heads),
-            "tokens": self.tokens,
-            "rows": self.rows,
-            "texts": 1,
-            "values": {name: _plain(array) for name, array in self.values.items()},
-            "baselines": {name: _plain(np.array(value)) for name, value in self.baselines.items()},
-            "layers": {name: _plain(array) for name, array in self.layers.items()},
-        }
+        """Plain lists, numbers (None for NaN) and words, as the page takes them; keys as `HeadProfile.to_dict`."""
+        from attnwidget.statistics.plain import plain
+        from attnwidget.statistics.rules import Summary
+
+        return plain(
+            Summary.of(self),
+            stack=self.stack,
+            model_name=self.model_name,
+            unknown=self.unknown / max(1, self.tokens),
+            lengths=(self.tokens, self.tokens),
+            distances=None if self.pairs is None else squareform(self.pairs, sum(self.heads)),
+        )
 
 
-def statistics(attention: Attention, *, stack: str | None = None) -> HeadStatistics:
+def statistics(attention: Attention, *, stack: str | None = None, distances: bool = False) -> HeadStatistics:
     """Statistics of every head of one text, in one pass over its weights, block by block.
 
     Parameters
@@ -124,6 +138,9 @@ def statistics(attention: Attention, *, stack: str | None = None) -> HeadStatist
     attention : Attention
     stack : str, optional
         Needed when there is more than one.
+    distances : bool
+        Compare every two heads as well: see :func:`attnwidget.statistics.pairs.js_distances`. The cost grows with the
+        square of the number of heads.
     """
     chosen = attention._stack(stack)
     setting = Setting.of(chosen)
@@ -133,10 +150,11 @@ def statistics(attention: Attention, *, stack: str | None = None) -> HeadStatist
     flat = finish(sums, setting)
     values = {name: _grid(array[:-1], heads) for name, array in flat.items()}
     baselines = {name: float(array[-1]) for name, array in flat.items()}
-    start, parts, layers = 0, [], {f"layer_norm_{name}": np.full(len(heads), np.nan) for name in VALUE_CLASSES}
+    start, parts = 0, []
+    layers = {f"layer_norm_{name}": np.full(len(heads), np.nan) for name in (*VALUE_CLASSES, *PARTS)}
     for layer in present:
-        columns = sums.columns[start : start + heads[layer], 0]
-        parts.append(written(attention, layer, chosen.name, columns, setting))
+        units = slice(start, start + heads[layer])
+        parts.append(written(attention, layer, chosen.name, sums.columns[units, 0], sums.near[units], setting))
         start += heads[layer]
         for name, share in parts[-1].layer.items():
             layers[f"layer_norm_{name}"][layer] = share
@@ -171,6 +189,7 @@ def statistics(attention: Attention, *, stack: str | None = None) -> HeadStatist
         int(sums.faults[:-1].sum()),
         sum(token.role in ("unk", "pad") for token in chosen.keys),
         names,
+        condensed(js_distances(attention, stack=chosen.name)) if distances else None,
     )
 
 
@@ -184,9 +203,3 @@ def _grid(flat: F8, heads: tuple[int, ...]) -> F8:
         out[layer, :count] = flat[start : start + count]
         start += count
     return out
-
-
-def _plain(array: F8) -> Any:
-    if array.ndim == 0:
-        return float(array) if np.isfinite(array) else None
-    return [_plain(part) for part in array]

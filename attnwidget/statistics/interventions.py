@@ -131,7 +131,10 @@ def _effect(model: Any, text: str, text_pair: str | None, tokenizer: Any, layer:
         raise TypeError(f"text must be one str, got {type(text).__name__}")
     subject = resolve(model, tokenizer)
     if is_encoder_decoder(subject.model):
-        raise ValueError("interventions work on models with one sequence; this one reads one and writes another")
+        raise ValueError(
+            f"{type(subject.model).__name__} reads one text and writes another: value_zeroing and ablate change models "
+            "of one sequence only; capture(model, text, target=...) tells what each key contributes"
+        )
     places = Places(subject.model)
     before = capture(subject.model, text, text_pair, tokenizer=subject.tokenizer)
     assert isinstance(before, Attention)

@@ -9,7 +9,7 @@ import numpy as np
 from attnwidget.statistics import rules
 from attnwidget.statistics.heads import HeadStatistics
 from attnwidget.statistics.rules import LABELS, STATISTIC, Summary
-from attnwidget.statistics.texts import text_of
+from attnwidget.statistics.texts import LANGUAGES, text_of
 
 _SINKS = {f"{kind}_sink": kind for kind in ("cls", "sep", "punct", "first", "other")}
 _POSITIONS = {"previous": -1, "next": 1, "self": 0}
@@ -59,13 +59,19 @@ class HeadLabel:
         """The label in words: "[SEP] sink (no-op)"."""
         return _title(self.label, self.name, self.sink, lang)
 
+    def runner_up_title(self, lang: str = "en") -> str:
+        """The runner-up in words: "[SEP] sink"."""
+        return _title(self.runner_up, self.runner_up_name, "", lang)
+
+    def tag_texts(self, tag: str) -> dict[str, str]:
+        """A tag in words of every language."""
+        return {lang: _tag(tag, lang) for lang in LANGUAGES}
+
     def text(self, lang: str = "en") -> str:
         """One sentence with the evidence, in words that go no further than the data. `lang`: "en" or "ja"."""
         title = self.title(lang)
         if self.certainty == "between":
-            title = text_of(
-                lang, "certainty.between", first=title, second=_title(self.runner_up, self.runner_up_name, "", lang)
-            )
+            title = text_of(lang, "certainty.between", first=title, second=self.runner_up_title(lang))
         elif self.certainty == "mostly":
             title = text_of(lang, "certainty.mostly", first=title)
         if self.label == "mixed":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from attnwidget.statistics.onepass import Sums
+from attnwidget.statistics.partition import parts
 from attnwidget.statistics.rows import KINDS
 from attnwidget.statistics.setting import CLASSES, F8, OFFSETS, REACH, ROWS, Setting
 
@@ -44,6 +45,7 @@ def finish(sums: Sums, setting: Setting) -> dict[str, F8]:
         return _per(mass[:, ROWS.index(rows), chosen].sum(-1), counts[rows])
 
     out = {name: share("all", name) for name in (*KINDS, "first")}
+    out |= {name: _per(part, n) for name, part in parts(sums.columns[:, 0], sums.near, setting).items()}
     out["delimiters"] = share("all", "cls", "sep", "punct")
     out |= {"sep_to_sep": share("sep", "sep"), "rest_to_sep": share("not_sep", "sep")}
     out |= {"cls_from_others": share("not_cls", "cls")}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from attnwidget.attention import Attention
 from attnwidget.statistics.rows import KINDS
-from attnwidget.statistics.setting import F8, OFFSETS, REACH, ROWS, Setting
+from attnwidget.statistics.setting import F8, NEIGHBOURS, OFFSETS, REACH, ROWS, Setting
 
 # Cells of a block: what is made of them (float64, sorted, logarithms) takes about 40 bytes each and fits in the cache.
 _CELLS = 1 << 18
@@ -32,6 +32,8 @@ class Sums:
     ----------
     columns : float64 [U, len(ROWS), keys]
         Weight that each set of rows gives to each key.
+    near : float64 [U, len(NEIGHBOURS), keys]
+        Weight that each key gets from the row of its own position, from the next row, and from the one before.
     groups : float64 [U, OFFSETS, len(KINDS)]
         Weight by offset and kind of key.
     squares, distance, signed, k90, effective, largest, normalised, against : float64 [U]
@@ -46,6 +48,7 @@ class Sums:
     """
 
     columns: F8
+    near: F8
     groups: F8
     squares: F8
     distance: F8
@@ -68,6 +71,7 @@ class Sums:
         squares, distance, signed, k90, effective, largest, normalised, against, prefix, faults = flat
         return cls(
             np.zeros((units, len(ROWS), setting.keys)),
+            np.zeros((units, len(NEIGHBOURS), setting.keys)),
             np.zeros((units, OFFSETS, len(KINDS))),
             squares,
             distance,
@@ -106,6 +110,7 @@ class _Block:
         if setting.shift is not None:
             self.signed[:, setting.shift + setting.queries :] = 0  # a learned sink is nowhere
         self.far = np.abs(self.signed)
+        self.neighbours = setting.neighbours(rows)
         found = setting.successors(rows)
         self.prefix = None if found is None else found[0].ravel()
         self.prefix_rows = 0 if found is None else int(found[1].sum())
@@ -173,6 +178,8 @@ def _add(sums: Sums, units: slice, weights: NDArray[np.float32], block: _Block) 
     count, r, k = exact.shape
     flat = exact.reshape(count, r * k)
     sums.columns[units] += block.sets @ exact
+    for near, (at, keys) in enumerate(block.neighbours):
+        sums.near[units, near, keys] += exact[:, at, keys]
     sums.squares[units] += np.einsum("uc,uc->u", flat, flat)
     sums.distance[units] += flat @ block.far.ravel()
     sums.signed[units] += flat @ block.signed.ravel()

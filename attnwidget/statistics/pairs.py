@@ -14,7 +14,8 @@ def js_distances(attention: Attention, *, stack: str | None = None) -> F8:
     """Mean over rows of JS(A_a,i ‖ A_b,i) for every two heads of all layers, in nats: float64 [N, N], 0 to ln 2.
 
     N counts the heads of all layers in order. Its square root is a metric; Clark et al. (2019) sum over rows of a
-    corpus, which this leaves to the caller: means of texts, weighted by their number of rows, add up to that.
+    corpus: means of texts, weighted by their number of rows, add up to that. Of many texts:
+    ``profile(..., distances=True).distances()``.
     """
     chosen = attention._stack(stack)
     layers = [i for i, layer in enumerate(chosen.layers) if layer.heads]
@@ -31,6 +32,18 @@ def js_distances(attention: Attention, *, stack: str | None = None) -> F8:
             total[a, a + 1 :] += (mixed - (own[a] + own[a + 1 :]) / 2).sum(-1)
     total = np.maximum(total + total.T, 0)
     return total / max(1, n)
+
+
+def condensed(square: F8) -> F8:
+    """The upper triangle of [N, N], row by row: all that a symmetric table without a diagonal holds."""
+    return square[np.triu_indices(len(square), 1)]
+
+
+def squareform(pairs: F8, number: int) -> F8:
+    """What `condensed` left of a table of `number` heads: [N, N]."""
+    out = np.zeros((number, number))
+    out[np.triu_indices(number, 1)] = pairs
+    return out + out.T
 
 
 def _entropy(weights: F8) -> F8:

@@ -18,6 +18,8 @@ F8 = NDArray[np.float64]
 ROWS = ("all", "content", "cls", "sep", "not_cls", "not_sep", "a", "b")
 #: Classes of keys. The first five are the kinds of the mass ledger and share out each row; the others overlap them.
 CLASSES = (*KINDS, "first", "a", "b", "sep1", "sep2")
+#: Neighbours that every cell can be: offsets key − query of the own, the previous and the next position.
+NEIGHBOURS = {"self": 0, "prev": -1, "next": 1}
 #: Offsets key − query from −REACH to REACH are told apart; anything farther counts to the end it lies at.
 REACH = 8
 OFFSETS = 2 * REACH + 1
@@ -107,6 +109,18 @@ class Setting:
         offsets = np.arange(self.keys)[None] - (np.arange(self.queries)[rows, None] + self.shift)
         offsets[:, self.shift + self.queries :] = -REACH
         return np.asarray(np.clip(offsets, -REACH, REACH) + REACH, np.intp)
+
+    def neighbours(self, rows: slice) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Rows (counted within the block) and keys of the cells at each offset of `NEIGHBOURS`."""
+        if self.shift is None:
+            nothing = np.zeros(0, np.intp)
+            return [(nothing, nothing)] * len(NEIGHBOURS)
+        at = np.arange(self.queries)[rows] + self.shift
+        out = []
+        for offset in NEIGHBOURS.values():
+            there = np.flatnonzero((at + offset >= 0) & (at + offset < self.shift + self.queries))
+            out.append((there, at[there] + offset))
+        return out
 
     def successors(self, rows: slice) -> tuple[F8, NDArray[np.bool_]] | None:
         """Cells [r, keys] whose key comes right after an earlier copy of the query's token, and rows that have any."""

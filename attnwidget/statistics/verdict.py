@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,17 +30,26 @@ class Diagnosis:
         Warning signs that hold: "a", "a_unknown", "b", "d", "e_short", "e_unknown".
     sink : str
         The kind of key that takes most beyond chance: "cls", "sep", "punct", "first" or "other".
+    evidence : mapping of str to float
+        The numbers behind it. Of the sink: "share" and "base" (of all weight, and by chance), "top_layer" and
+        "top_share", "heads", "leaning" (heads with κ ≥ 0.3), "sinks" (κ ≥ 0.6), and of the leaning heads
+        "leaning_share", "leaning_norm", "nu" and "no_op" (heads with ν ≤ 0.5; NaN without values). Of the signs:
+        "delimiter_heads" (the smallest share over layers of heads that put κ ≥ 0.6 on delimiters), "delimiter_nu",
+        "collapsed_heads", "uniform_heads" (shares of all heads), "tokens_per_text", "unknown".
     """
 
     kind: str
     signs: tuple[str, ...]
     sink: str
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
 def diagnose(source: HeadStatistics | Summary, *, unknown: float = 0.0) -> Diagnosis:
     """Which of the warning signs hold. `unknown`: share of tokens that are unknown or padding."""
     summary = source if isinstance(source, Summary) else Summary.of(source)
-    signs = _signs(summary, unknown)
+    sink = find_sink(summary)
+    evidence = _of_sink(summary, sink) | _of_signs(summary, unknown)
+    signs = _signs(evidence)
     if summary.faults:
         kind = "invalid"
     elif not summary.enough:
@@ -50,7 +60,7 @@ def diagnose(source: HeadStatistics | Summary, *, unknown: float = 0.0) -> Diagn
         kind = "collapsed"
     else:
         kind = "check" if signs else "ordinary"
-    return Diagnosis(kind, signs, find_sink(summary))
+    return Diagnosis(kind, signs, sink, evidence)
 
 
 def find_sink(summary: Summary) -> str:
@@ -66,36 +76,70 @@ def _mean(array: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
     return float(good.mean()) if len(good) else float("-inf")
 
 
-def _signs(summary: Summary, unknown: float) -> tuple[str, ...]:
+def _of_sink(summary: Summary, kind: str) -> dict[str, float]:
+    share = summary.values[kind]
+    by_layer = [_mean(row) for row in share]
+    top = int(np.argmax(by_layer))
+    strength = summary.kappa(kind)
+    leaning = strength >= rules.LEANS
+    out = {
+        "share": _mean(share),
+        "base": float(summary.baselines[kind]),
+        "top_layer": float(top),
+        "top_share": by_layer[top],
+        "heads": float(sum(summary.heads)),
+        "leaning": float(leaning.sum()),
+        "sinks": float((strength >= rules.THRESHOLDS["cls_sink"]).sum()),
+        **dict.fromkeys(("leaning_share", "leaning_norm", "nu", "no_op"), float("nan")),
+    }
+    if leaning.any():
+        out["leaning_share"] = float(share[leaning].mean())
+        if summary.has_values:
+            out["leaning_norm"] = float(summary.values[f"norm_{kind}"][leaning].mean())
+            out["nu"] = out["leaning_norm"] / out["leaning_share"]
+            out["no_op"] = float((summary.nu(kind)[leaning] <= rules.NO_OP).sum())
+    return out
+
+
+def _of_signs(summary: Summary, unknown: float) -> dict[str, float]:
     there = np.isfinite(summary.values["cls"])
     entropy, shared = summary.values["entropy_norm"][there], summary.values["mi_norm"][there]
-    out = []
     delimiters = summary.kappa("delimiters")
     full = [float((row[ok] >= 0.6).mean()) for row, ok in zip(delimiters, there, strict=True) if ok.any()]
-    if full and min(full) >= _NEARLY_ALL:
-        nu = _delimiter_nu(summary)
-        if nu is None:
+    # A causal row sees other keys than the next one, so that even uniform attention has mutual information.
+    excess = shared - (summary.baselines["mi_norm"] if summary.causal else 0)
+    same, even = (entropy <= _NO_ENTROPY) & (shared <= _SAME), (entropy >= _UNIFORM) & (excess <= _SAME)
+    return {
+        "delimiter_heads": min(full, default=0.0),
+        "delimiter_nu": _delimiter_nu(summary),
+        "collapsed_heads": float(same.mean()) if entropy.size else 0.0,
+        "uniform_heads": float(even.mean()) if entropy.size else 0.0,
+        "tokens_per_text": summary.tokens / summary.texts if summary.texts else float("nan"),
+        "unknown": unknown,
+    }
+
+
+def _signs(evidence: Mapping[str, float]) -> tuple[str, ...]:
+    out = []
+    if evidence["delimiter_heads"] >= _NEARLY_ALL:
+        nu = evidence["delimiter_nu"]
+        if np.isnan(nu):
             out.append("a_unknown")
         elif nu > rules.NO_OP:
             out.append("a")
-    if entropy.size:
-        if float(((entropy <= _NO_ENTROPY) & (shared <= _SAME)).mean()) >= _NEARLY_ALL:
-            out.append("b")
-        # A causal row sees other keys than the next one, so that even uniform attention has mutual information.
-        excess = shared - (summary.baselines["mi_norm"] if summary.causal else 0)
-        if float(((entropy >= _UNIFORM) & (excess <= _SAME)).mean()) >= _NEARLY_ALL:
-            out.append("d")
-    if summary.texts and summary.tokens / summary.texts < _SHORT:
-        out.append("e_short")
-    if unknown > _UNKNOWN:
-        out.append("e_unknown")
-    return tuple(out)
+    held = {
+        "b": evidence["collapsed_heads"] >= _NEARLY_ALL,
+        "d": evidence["uniform_heads"] >= _NEARLY_ALL,
+        "e_short": evidence["tokens_per_text"] < _SHORT,
+        "e_unknown": evidence["unknown"] > _UNKNOWN,
+    }
+    return (*out, *(sign for sign, holds in held.items() if holds))
 
 
-def _delimiter_nu(summary: Summary) -> float | None:
-    """ν of [CLS], [SEP] and punctuation together over all heads; None without values."""
+def _delimiter_nu(summary: Summary) -> float:
+    """ν of [CLS], [SEP] and punctuation together over all heads; NaN without values."""
     if not summary.has_values:
-        return None
+        return float("nan")
     kinds = ("cls", "sep", "punct")
     norm = sum(np.nan_to_num(summary.values[f"norm_{kind}"]) for kind in kinds)
     weight = sum(np.nan_to_num(summary.values[kind]) for kind in kinds)
@@ -133,19 +177,21 @@ def verdict(
     )
     if found.kind == "invalid":
         return title
-    parts = [title, _measured(summary, found.sink, lang)]
+    parts = [title, _measured(summary, found, lang)]
     parts.append(text_of(lang, "verdict.normal_causal" if summary.causal else "verdict.normal"))
-    parts.append(_values(summary, found.sink, lang))
-    per_text = f"{summary.tokens / max(summary.texts, 1):.1f}"
-    parts += [
-        text_of(lang, f"verdict.sign.{sign}", tokens_per_text=per_text, unknown=_percent(unknown))
-        for sign in found.signs
-    ]
+    parts.append(_values(summary, found.evidence, lang))
+    parts += [sign_text(found, sign, lang) for sign in found.signs]
     # What special tokens take says nothing where nothing has been learned.
     parts += [text_of(lang, "verdict.overfitting"), text_of(lang, "verdict.worth")]
     if lengths is not None:
         parts.append(text_of(lang, "verdict.extrapolation", shortest=lengths[0], longest=lengths[1]))
     return "\n\n".join(part for part in parts if part)
+
+
+def sign_text(found: Diagnosis, sign: str, lang: str = "en") -> str:
+    """A warning sign that holds, in words."""
+    per_text, unknown = f"{found.evidence['tokens_per_text']:.1f}", _percent(found.evidence["unknown"])
+    return text_of(lang, f"verdict.sign.{sign}", tokens_per_text=per_text, unknown=unknown)
 
 
 def _percent(share: float) -> str:
@@ -156,42 +202,35 @@ def _name(summary: Summary, kind: str, lang: str) -> str:
     return summary.sinks.get(kind) or text_of(lang, f"name.{kind}")
 
 
-def _measured(summary: Summary, kind: str, lang: str) -> str:
-    share = summary.values[kind]
-    by_layer = [_mean(row) for row in share]
-    top = int(np.argmax(by_layer))
-    strength = summary.kappa(kind)
+def _measured(summary: Summary, found: Diagnosis, lang: str) -> str:
+    evidence = found.evidence
     return text_of(
         lang,
         "verdict.measured",
         texts=summary.texts,
         tokens=summary.tokens,
-        name=_name(summary, kind, lang),
-        share=_percent(_mean(share)),
-        base=_percent(float(summary.baselines[kind])),
-        layer=top,
-        top=_percent(by_layer[top]),
-        count=int(np.nansum(strength >= rules.LEANS)),
+        name=_name(summary, found.sink, lang),
+        share=_percent(evidence["share"]),
+        base=_percent(evidence["base"]),
+        layer=int(evidence["top_layer"]),
+        top=_percent(evidence["top_share"]),
+        count=int(evidence["leaning"]),
         heads=sum(summary.heads),
-        sinks=int(np.nansum(strength >= 0.6)),
+        sinks=int(evidence["sinks"]),
     )
 
 
-def _values(summary: Summary, kind: str, lang: str) -> str:
+def _values(summary: Summary, evidence: Mapping[str, float], lang: str) -> str:
     if not summary.has_values:
         return text_of(lang, "verdict.no_values")
-    leaning = summary.kappa(kind) >= rules.LEANS
-    if not leaning.any():
+    if not evidence["leaning"]:
         return ""
-    share = float(summary.values[kind][leaning].mean())
-    norm = float(summary.values[f"norm_{kind}"][leaning].mean())
-    nu = summary.nu(kind)[leaning]
     return text_of(
         lang,
         "verdict.values",
-        share=_percent(share),
-        norm=_percent(norm),
-        nu=f"{norm / share:.2f}",
-        noop=int((nu <= rules.NO_OP).sum()),
-        count=int(leaning.sum()),
+        share=_percent(evidence["leaning_share"]),
+        norm=_percent(evidence["leaning_norm"]),
+        nu=f"{evidence['nu']:.2f}",
+        noop=int(evidence["no_op"]),
+        count=int(evidence["leaning"]),
     )

@@ -1,7 +1,7 @@
-"""What statistics cost: ``python tests/bench/profile_cost.py [speed] [memory] [long]``, CPU seconds on one thread.
+"""What statistics cost: ``python tests/bench/profile_cost.py [speed] [memory[=TEXTS]] [long]``; one thread.
 
 speed   200 short sentences on the embedded BERT of 6 × 12 heads, against plain forward passes of one text each
-memory  1,000 texts of 128 tokens on a random BERT of 12 × 12 heads: resident memory as texts go by
+memory  1,000 texts of 128 tokens on a random BERT of 12 × 12 heads (BERT-base): resident memory as texts go by
 long    one text of 4,096 tokens with 256 heads: memory beyond what the queries and keys themselves take
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -69,29 +68,35 @@ def memory(number: int = 1000) -> None:
     model = transformers.BertModel(config).eval()
     words = " ".join(sentences(200)).split()
     draw = np.random.default_rng(0)
-
-    def texts() -> Iterator[str]:
-        for i in range(number):
-            if i % 128 == 0:  # so many are read together
-                say(f"memory: text {i}: {resident():.0f} MB")
-            yield " ".join(draw.choice(words, 300))
-
-    start = time.process_time()
-    found = profile(model, texts(), tokenizer=_Cut(tokenizer), batch_size=8, progress=False)
-    say(f"memory: text {number}: {resident():.0f} MB, {time.process_time() - start:.0f} s, {found}")
+    texts = (" ".join(draw.choice(words, 300)) for _ in range(number))
+    watched = _Watched(tokenizer)
+    found = profile(model, texts, tokenizer=watched, batch_size=8, progress=False)
+    watched.show(found.texts)
+    layers, heads, width = config.num_hidden_layers, config.num_attention_heads, config.hidden_size
+    say(f"memory: {layers} × {heads} heads, hidden size {width}, texts of {found.lengths} tokens: {found}")
 
 
-class _Cut:
-    """A tokenizer that cuts every text at 128 tokens."""
+class _Watched:
+    """A tokenizer that cuts every text at 128 tokens, and shows the memory now and then: it is asked for each text."""
 
     def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+        self._tokenizer, self._start = tokenizer, time.process_time()
+        self._done, self._next = 0, [1, 50, 100, *range(200, 10**6, 100)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tokenizer, name)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._tokenizer(*args, **{**kwargs, "truncation": True, "max_length": 128})
+    def __call__(self, texts: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._done >= self._next[0]:
+            self.show(self._done)
+            self._next = [at for at in self._next if at > self._done]
+        self._done += len(texts) if isinstance(texts, list) else 1
+        return self._tokenizer(texts, *args, **{**kwargs, "truncation": True, "max_length": 128})
+
+    def show(self, done: int) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        took = time.process_time() - self._start
+        say(f"memory: at text {done}: {resident():.0f} MB, peak {peak:.0f} MB, {took:.0f} s of CPU")
 
 
 class _Uniform:
@@ -127,5 +132,9 @@ def long(n: int = 4096, layers: int = 16, heads: int = 16) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for name in sys.argv[1:] or ["speed", "memory", "long"]:
-        {"speed": speed, "memory": memory, "long": long}[name]()
+    for argument in sys.argv[1:] or ["speed", "memory", "long"]:
+        name, _, texts = argument.partition("=")
+        if name == "memory":
+            memory(int(texts or 1000))
+        else:
+            {"speed": speed, "long": long}[name]()
