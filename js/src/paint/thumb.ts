@@ -1,26 +1,65 @@
-/** Paints one head's overview as a small heat map. */
+/** Paints heads' overviews as small heat maps. */
 
+import type { Scale } from "../types";
 import type { Overviews } from "../wire/overview";
+import { type Shading, shading } from "./matrix";
 import type { Tints } from "./palette";
 
-/** One pixel for each cell of the overview. */
-export function thumbImage(overviews: Overviews, head: number, { ramps, keyRamps }: Tints): ImageData {
-  const [height, width] = overviews.size;
-  const levels = overviews.head(head);
-  const image = new ImageData(Math.max(1, width), Math.max(1, height));
+/** Largest weights of many rows know of no even share: what is relative to that elsewhere is a square root here. */
+export function thumbShading(scale: Scale): Shading {
+  return shading(scale === "relative" ? "sqrt" : scale, 1);
+}
+
+/** The ramp step (times 4) of each of the 256 levels of an overview. */
+function steps(overviews: Overviews, scale: Scale): Uint16Array {
+  const { level } = thumbShading(scale);
+  return Uint16Array.from({ length: 256 }, (_, at) => Math.round(level(overviews.level(at), 0) * 255) * 4);
+}
+
+/** Which ramp each column of an overview uses: the highest of its keys'. */
+function columnRamps(width: number, keyRamps: Uint8Array): Uint8Array {
   const keys = keyRamps.length;
-  for (let column = 0; column < width; column++) {
+  return Uint8Array.from({ length: width }, (_, column) => {
     let which = 0;
     const end = Math.max(Math.floor(((column + 1) * keys) / width), Math.floor((column * keys) / width) + 1);
     for (let key = Math.floor((column * keys) / width); key < end; key++) which = Math.max(which, keyRamps[key] ?? 0);
-    const ramp = ramps[which] ?? ramps[0];
-    for (let row = 0; row < height; row++) {
-      // The square root of a weight, as in the matrix.
-      const shade = Math.round(Math.sqrt(overviews.level(levels[row * width + column] ?? 0)) * 255) * 4;
-      const pixel = (row * width + column) * 4;
-      for (let channel = 0; channel < 4; channel++) image.data[pixel + channel] = ramp?.[shade + channel] ?? 0;
+    return which;
+  });
+}
+
+/** Writes one head's picture into `image` at (left, top), one pixel for each cell. */
+function put(
+  image: ImageData,
+  left: number,
+  top: number,
+  overviews: Overviews,
+  head: number,
+  ramps: readonly (Uint8ClampedArray | undefined)[],
+  shades: Uint16Array,
+): void {
+  const [height, width] = overviews.size;
+  const levels = overviews.head(head);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const ramp = ramps[column];
+      const at = shades[levels[row * width + column] as number] as number;
+      const pixel = ((top + row) * image.width + left + column) * 4;
+      for (let channel = 0; channel < 4; channel++) image.data[pixel + channel] = ramp?.[at + channel] ?? 0;
     }
   }
+}
+
+/** One pixel for each cell of the overview. */
+export function thumbImage(
+  overviews: Overviews,
+  head: number,
+  { ramps, keyRamps }: Tints,
+  scale: Scale = "sqrt",
+): ImageData {
+  const [height, width] = overviews.size;
+  const image = new ImageData(Math.max(1, width), Math.max(1, height));
+  const columns = Array.from(columnRamps(width, keyRamps), (which) => ramps[which] ?? ramps[0]);
+  put(image, 0, 0, overviews, head, columns, steps(overviews, scale));
   return image;
 }
 
@@ -28,4 +67,38 @@ export function paintThumb(canvas: HTMLCanvasElement, image: ImageData): void {
   canvas.width = image.width;
   canvas.height = image.height;
   canvas.getContext("2d")?.putImageData(image, 0, 0);
+}
+
+/** Pictures of many heads on one surface, so that a thousand are painted from one source. */
+export interface Sheet {
+  surface: OffscreenCanvas;
+  size: readonly [height: number, width: number];
+  /** Pictures side by side. */
+  across: number;
+}
+
+const ACROSS = 32;
+
+/** The pictures of some overviews. The heads in `firstKey` have their sink on the first key: `ramps[3]` shows it. */
+export function thumbSheet(
+  overviews: Overviews,
+  { ramps, keyRamps }: Tints,
+  scale: Scale,
+  firstKey: ReadonlySet<number>,
+): Sheet {
+  const [height, width] = [Math.max(1, overviews.size[0]), Math.max(1, overviews.size[1])];
+  const across = Math.min(ACROSS, Math.max(1, overviews.heads));
+  const image = new ImageData(across * width, Math.max(1, Math.ceil(overviews.heads / across)) * height);
+  const plain = columnRamps(overviews.size[1], keyRamps);
+  const sunk = plain.slice();
+  if (sunk.length > 0) sunk[0] = 3;
+  const [asRamps, asSunk] = [plain, sunk].map((which) => Array.from(which, (at) => ramps[at] ?? ramps[0]));
+  const shades = steps(overviews, scale);
+  for (let head = 0; head < overviews.heads; head++) {
+    const columns = (firstKey.has(head) ? asSunk : asRamps) ?? [];
+    put(image, (head % across) * width, Math.floor(head / across) * height, overviews, head, columns, shades);
+  }
+  const surface = new OffscreenCanvas(image.width, image.height);
+  surface.getContext("2d")?.putImageData(image, 0, 0);
+  return { surface, size: [height, width], across };
 }

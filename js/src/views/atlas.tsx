@@ -1,209 +1,342 @@
 /** Heads: every head of every layer as a small picture, all on one canvas. Click opens one, shift-click collects. */
 
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import {
+  atlasGrid,
+  type Cell,
+  cornerOf,
+  type Grid,
+  type LayerRow,
+  type Place,
+  paintAtlas,
+  paintMarks,
+  placeAt,
+  step,
+} from "../paint/atlas";
 import { prepare } from "../paint/canvas";
-import { css } from "../paint/palette";
-import { thumbImage } from "../paint/thumb";
-import { KINDS, percents } from "../scene";
+import { keyRamps, ramp, type Tints } from "../paint/palette";
+import { type Sheet, thumbSheet } from "../paint/thumb";
+import {
+  formatStatistic,
+  type HeadLabel,
+  labelGrid,
+  numberAt,
+  orderHeads,
+  type Statistics,
+  statisticsOf,
+} from "../statistics";
+import type { LayerInfo } from "../types";
 import type { View } from "../view";
-import { Legend } from "./legend";
-import { kindName } from "./shares";
+import type { Overviews } from "../wire/overview";
+import { Filter, Scale, Sorting, Tray } from "./atlas_controls";
+import { EvidenceSwitch, Gate } from "./atlas_evidence";
+import { chipNames, family } from "./atlas_labels";
+import { useMissingPictures } from "./atlas_pictures";
+import { HeadsTable } from "./atlas_table";
+import { shareWords, sortedValue, Tip } from "./atlas_tip";
 
-interface Place {
-  layer: number;
-  head: number;
+/** --part-first of the style sheet. */
+const FIRST = { light: [21, 146, 173], dark: [53, 174, 198] } as const;
+
+/** The style sheet's colours, read once for each painting. */
+function coloursOf(element: Element): (name: string) => string {
+  const style = getComputedStyle(element);
+  const known = new Map<string, string>();
+  return (name) => {
+    const found = known.get(name) ?? style.getPropertyValue(`--${name}`).trim();
+    known.set(name, found);
+    return found;
+  };
 }
 
-const LARGEST = 64;
-const SMALLEST = 7;
-const LABEL = 44;
-/** Room under a picture for its bar and, where it fits, its number. */
-const BAR = 7;
-const NUMBER = 13;
-
-interface Grid {
-  cell: number;
-  pitch: number;
-  rowHeight: number;
-  numbered: boolean;
+/** Stretches of heads that share keys and values. */
+function groupsOf({ heads, kv_heads }: LayerInfo): [number, number][] {
+  if (!kv_heads || kv_heads >= heads) return [];
+  const each = heads / kv_heads;
+  return Array.from({ length: kv_heads }, (_, group) => [group * each, (group + 1) * each - 1]);
 }
 
-function gridFor(width: number, columns: number): Grid {
-  const pitch = Math.max(SMALLEST + 1, Math.min(LARGEST + 8, Math.floor((width - LABEL) / Math.max(1, columns))));
-  const cell = pitch - (pitch > 24 ? 8 : pitch > 12 ? 3 : 1);
-  const numbered = cell >= 22;
-  return { cell, pitch, numbered, rowHeight: cell + BAR + (numbered ? NUMBER : 0) + (pitch > 24 ? 6 : 2) };
+interface MarksProps {
+  view: View;
+  grid: Grid;
+  orders: readonly (readonly number[])[];
+}
+
+function Marks({ view, grid, orders }: MarksProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const pinned = view.store.synced.pinned.value;
+  const palette = view.palette.value;
+  useEffect(() => {
+    const element = canvas.current;
+    const context = element && prepare(element, grid.width, grid.tops.at(-1) ?? 0);
+    if (!context) return;
+    const places = pinned.map(([layer, head]) => ({ layer, position: orders[layer]?.indexOf(head) ?? -1 }));
+    const shown = places.filter(({ position }) => position >= 0);
+    paintMarks(context, grid, shown, coloursOf(element));
+  }, [pinned, grid, orders, palette]);
+  return <canvas ref={canvas} class="cross" />;
+}
+
+interface HereProps {
+  view: View;
+  grid: Grid;
+  at: Signal<Place | null>;
+  byKeyboard: Signal<boolean>;
+  orders: readonly (readonly number[])[];
+  statistics: Statistics | undefined;
+  labels: readonly (readonly HeadLabel[])[] | undefined;
+  sort: string;
+}
+
+function Frame({ grid, place }: { grid: Grid; place: Place }) {
+  const [left, top] = cornerOf(grid, place);
+  const size = `${grid.cell + 6}px`;
+  return (
+    <span class="here" style={{ transform: `translate(${left - 3}px, ${top - 3}px)`, width: size, height: size }} />
+  );
+}
+
+/** On its own, and no canvas: the pointer moves one frame and repaints nothing. */
+function Here({ view, grid, at, byKeyboard, orders, statistics, labels, sort }: HereProps) {
+  const t = view.store.t.value;
+  const lang = view.store.synced.lang.value;
+  const place = at.value;
+  const head = place ? orders[place.layer]?.[place.position] : undefined;
+  const label = place && head !== undefined ? labels?.[place.layer]?.[head] : undefined;
+  let spoken = "";
+  if (byKeyboard.value && place && head !== undefined) {
+    const { layer } = place;
+    const parts = [t("heads.place", { layer, head }), label?.text[lang] ?? ""];
+    if (statistics && sort) parts.push(sortedValue({ statistics, sort, lang, layer, head }));
+    if (statistics) parts.push(shareWords(statistics, layer, head, t));
+    spoken = parts.filter(Boolean).join(". ");
+  }
+  return (
+    <>
+      {place && <Frame grid={grid} place={place} />}
+      {place && head !== undefined && <Tip {...{ view, grid, place, head, statistics, label, sort }} />}
+      <div class="spoken" aria-live="polite">
+        {spoken}
+      </div>
+    </>
+  );
 }
 
 export function Atlas({ view, width }: { view: View; width: number }) {
   const { store, data } = view;
   const { synced } = store;
   const t = store.t.value;
+  const lang = synced.lang.value;
   const stack = store.stack.value;
   const layers = stack?.layers ?? [];
   const canvas = useRef<HTMLCanvasElement>(null);
-  const marks = useRef<HTMLCanvasElement>(null);
   const at = useSignal<Place | null>(null);
+  const byKeyboard = useSignal(false);
+  const touched = useSignal<readonly [number, number] | null>(null);
   data.version.value;
-  const pictures = layers.map((_, layer) => (stack ? data.pictures(stack.name, layer).value : undefined));
+  const held = layers.map((_, layer) => (stack ? data.pictures(stack.name, layer).value : undefined));
+  const brought = useMissingPictures(view, held).value;
+  const pictures = held.map((seen, layer) => seen ?? brought.get(layer));
   const shares = stack ? data.shares(stack.name, layers.length).value : [];
-  const columns = Math.max(1, ...layers.map((layer) => layer.heads));
-  const grid = useMemo(() => gridFor(width, columns), [width, columns]);
-  const size = [LABEL + columns * grid.pitch, layers.length * grid.rowHeight + 2] as const;
+  const state = statisticsOf(store, data).state.value;
+  const statistics = state.status === "ready" ? state.statistics : undefined;
+  const labels = useMemo(() => (statistics ? labelGrid(statistics) : undefined), [statistics]);
+  const only = statistics ? synced.only.value : "";
+  const wanted = synced.sort.value;
+  const sortGrid = wanted ? statistics?.values[wanted] : undefined;
+  const sort = sortGrid ? wanted : "";
+  const heads = useMemo(() => layers.map((layer) => layer.heads), [layers]);
+  const orders = useMemo(() => heads.map((count, layer) => orderHeads(count, layer, sortGrid)), [heads, sortGrid]);
+  const rows = useMemo((): LayerRow[] => {
+    const some = layers.some((layer) => layer.window || layer.chunk);
+    return layers.map((layer, index) => ({
+      name: `L${index}`,
+      badge: !some || !layer.heads ? "" : badgeOf(layer),
+      note: layer.heads === 0 ? layer.note || t("layer.noheads") : "",
+      groups: sort ? [] : groupsOf(layer),
+    }));
+    function badgeOf({ window, chunk }: LayerInfo): string {
+      if (window) return t("heads.badge.window", { count: window });
+      return chunk ? t("heads.badge.chunk", { count: chunk }) : t("heads.badge.all");
+    }
+  }, [layers, t, sort]);
+  const brackets = rows.some(({ groups }) => groups.length > 0);
+  const badges = rows.some(({ badge }) => badge !== "");
+  const grid = useMemo(
+    () => atlasGrid({ width, heads, badges, sorted: sort !== "", brackets }),
+    [width, heads, badges, sort, brackets],
+  );
   const palette = view.palette.value;
-  const tints = view.tints.value;
-  const corner = ({ layer, head }: Place) => [LABEL + head * grid.pitch, layer * grid.rowHeight + 2] as const;
-
-  useEffect(() => {
-    const context = canvas.current && prepare(canvas.current, size[0], size[1]);
-    if (!context) return;
-    context.imageSmoothingEnabled = false;
-    context.textBaseline = "top";
-    let before = 0;
-    layers.forEach((info, layer) => {
-      const [, top] = corner({ layer, head: 0 });
-      context.fillStyle = css(palette.ink, 0.8);
-      context.font = "12px system-ui, sans-serif";
-      if (grid.rowHeight >= 12 || layer % Math.ceil(12 / grid.rowHeight) === 0) {
-        context.fillText(`L${layer}`, 4, top + Math.max(0, grid.cell / 2 - 6));
-      }
-      if (info.heads === 0) context.fillText(info.note || t("layer.noheads"), LABEL, top + grid.cell / 2 - 6);
-      const seen = pictures[layer];
-      for (let head = 0; head < info.heads; head++) {
-        const [left] = corner({ layer, head });
-        if (seen) {
-          const image = thumbImage(seen.overviews, seen.perLayer ? head : before + head, tints);
-          const buffer = new OffscreenCanvas(image.width, image.height);
-          buffer.getContext("2d")?.putImageData(image, 0, 0);
-          context.drawImage(buffer, left, top, grid.cell, grid.cell);
-        }
-        context.strokeStyle = css(palette.ink, 0.18);
-        context.lineWidth = 1;
-        if (grid.cell > 12) context.strokeRect(left - 0.5, top - 0.5, grid.cell + 1, grid.cell + 1);
-        const share = shares[layer]?.subarray(head * 5, head * 5 + 5);
-        if (share && grid.cell > 12) {
-          context.fillStyle = css(palette.ink, 0.12);
-          context.fillRect(left, top + grid.cell + 2, grid.cell, 3);
-          const cls = (share[0] ?? 0) * grid.cell;
-          context.fillStyle = css(palette.cls);
-          context.fillRect(left, top + grid.cell + 2, cls, 3);
-          context.fillStyle = css(palette.sep);
-          context.fillRect(left + cls, top + grid.cell + 2, (share[1] ?? 0) * grid.cell, 3);
-        }
-        if (grid.numbered) {
-          context.fillStyle = css(palette.ink, 0.8);
-          context.font = "11px system-ui, sans-serif";
-          context.fillText(String(head), left, top + grid.cell + BAR);
-        }
-      }
-      before += info.heads;
+  const dark = store.dark.value;
+  const scale = synced.scale.value;
+  const keys = store.keys.value;
+  // Sinks keep their colour here whatever is highlighted elsewhere: to find them is what the overview is for.
+  const tints = useMemo((): Tints => {
+    const colours = [palette.ink, palette.cls, palette.sep, FIRST[dark ? "dark" : "light"]];
+    return { ramps: colours.map((colour) => ramp(palette, colour)), keyRamps: keyRamps(keys, true) };
+  }, [palette, keys, dark]);
+  const firstSinks = useMemo(() => {
+    const before = heads.map((_, layer) => heads.slice(0, layer).reduce((sum, count) => sum + count, 0));
+    const found = (statistics?.labels ?? []).filter(({ label }) => label === "first_sink");
+    return { before, found };
+  }, [heads, statistics]);
+  const sheets = useMemo(() => {
+    const made = new Map<Overviews, Sheet>();
+    pictures.forEach((seen, layer) => {
+      if (!seen || made.has(seen.overviews)) return;
+      const of = firstSinks.found.filter((label) => !seen.perLayer || label.layer === layer);
+      const indices = of.map((label) => label.head + (seen.perLayer ? 0 : (firstSinks.before[label.layer] ?? 0)));
+      made.set(seen.overviews, thumbSheet(seen.overviews, tints, scale, new Set(indices)));
     });
-  }, [...pictures, shares, layers, grid, palette, tints, t]);
+    return made;
+  }, [...pictures, tints, scale, firstSinks]);
 
-  const pinned = synced.pinned.value;
-  const here = at.value;
+  const cells = useMemo(() => {
+    const out: Cell[] = [];
+    orders.forEach((order, layer) => {
+      order.forEach((head, position) => {
+        const label = labels?.[layer]?.[head];
+        const seen = pictures[layer];
+        const sheet = seen && sheets.get(seen.overviews);
+        const index = seen?.perLayer ? head : (firstSinks.before[layer] ?? 0) + head;
+        const share = (name: string, by: "weight" | "contribution") =>
+          numberAt(statistics?.partition[`${by}_per_head`][name], layer, head);
+        const known = shares[layer]?.subarray(head * 5, head * 5 + 5);
+        const names = ["cls", "sep", "first"];
+        const written = names.map((name) => share(name, "contribution"));
+        out.push({
+          layer,
+          position,
+          head,
+          chip:
+            label && statistics && label.label !== "mixed"
+              ? {
+                  names: chipNames(label.label, statistics, t),
+                  family: family(label.label),
+                  certainty: label.certainty,
+                }
+              : undefined,
+          bar: statistics
+            ? names.map((name) => [name === "first" ? "part-first" : `kind-${name}`, share(name, "weight") ?? 0])
+            : known && [
+                ["kind-cls", known[0] ?? 0],
+                ["kind-sep", known[1] ?? 0],
+              ],
+          tick: written.every((one) => one === null) ? null : written.reduce<number>((sum, one) => sum + (one ?? 0), 0),
+          value: sort ? formatStatistic(numberAt(sortGrid, layer, head)) : "",
+          dim: only !== "" && label?.label !== only,
+          picture: sheet && { sheet, index },
+        });
+      });
+    });
+    return out;
+  }, [orders, labels, statistics, sheets, shares, only, sort, sortGrid, t]);
+
+  const height = grid.tops.at(-1) ?? 0;
   useEffect(() => {
-    const context = marks.current && prepare(marks.current, size[0], size[1]);
-    if (!context) return;
-    const frame = (place: Place, alpha: number) => {
-      const [left, top] = corner(place);
-      context.strokeStyle = css(palette.query, alpha);
-      context.lineWidth = 2;
-      context.strokeRect(left - 1.5, top - 1.5, grid.cell + 3, grid.cell + 3);
-    };
-    for (const [layer, head] of pinned) frame({ layer, head }, 1);
-    if (here) frame(here, 0.6);
-  }, [pinned, here, grid, layers, palette]);
+    const context = canvas.current && prepare(canvas.current, grid.width, height);
+    if (context && canvas.current) paintAtlas(context, grid, rows, cells, palette, coloursOf(canvas.current));
+  }, [grid, rows, cells, palette]);
 
-  const placeAt = (event: MouseEvent): Place | null => {
-    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    const layer = Math.floor((event.clientY - box.top) / grid.rowHeight);
-    const head = Math.floor((event.clientX - box.left - LABEL) / grid.pitch);
-    return head >= 0 && head < (layers[layer]?.heads ?? 0) ? { layer, head } : null;
-  };
-  const open = ({ layer, head }: Place, collect: boolean) => {
+  const open = (layer: number, head: number, collect: boolean) => {
     if (!collect) {
       store.change({ mode: "lines", layer, heads: [head], pinned: [] });
       return;
     }
+    const pinned = synced.pinned.peek();
     const others = pinned.filter((pair) => pair[0] !== layer || pair[1] !== head);
     store.change({ pinned: others.length < pinned.length ? others : [...pinned, [layer, head]] });
   };
+  const openPlace = ({ layer, position }: Place, collect: boolean) => {
+    const head = orders[layer]?.[position];
+    if (head !== undefined) open(layer, head, collect);
+  };
+  const under = (event: MouseEvent): Place | null => {
+    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    return placeAt(grid, heads, event.clientX - box.left, event.clientY - box.top);
+  };
+  const move = (place: Place | null, keyboard: boolean) => {
+    byKeyboard.value = keyboard;
+    const now = at.peek();
+    if (place?.layer !== now?.layer || place?.position !== now?.position) at.value = place;
+  };
+  const start = (): Place => ({
+    layer: heads[synced.layer.peek()]
+      ? synced.layer.peek()
+      : Math.max(
+          0,
+          heads.findIndex((count) => count > 0),
+        ),
+    position: 0,
+  });
   const onKeyDown = (event: KeyboardEvent) => {
-    const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    const from = here ?? { layer: synced.layer.value, head: 0 };
-    if (by) {
+    const from = at.peek() ?? start();
+    if (/^(Arrow|Home$|End$)/.test(event.key)) {
       event.preventDefault();
-      const layer = Math.max(0, Math.min(layers.length - 1, from.layer + (by[0] ?? 0)));
-      const most = Math.max(0, (layers[layer]?.heads ?? 0) - 1);
-      at.value = { layer, head: Math.max(0, Math.min(most, from.head + (by[1] ?? 0))) };
-    } else if ((event.key === "Enter" || event.key === " ") && here) {
+      move(step(grid, heads, from, event.key), true);
+    } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      open(here, event.shiftKey);
+      openPlace(from, event.shiftKey);
     }
   };
-  const share = here ? shares[here.layer]?.subarray(here.head * 5, here.head * 5 + 5) : undefined;
-  const whole = share ? percents([...share]) : [];
+  const largest = Math.max(1, ...heads);
   return (
     <div class="atlas">
-      <div class="matrix-head">
-        <div class="readout" aria-live="polite">
-          {here ? (
-            <>
-              <strong>
-                L{here.layer} H{here.head}
-              </strong>{" "}
-              {KINDS.map((kind, index) =>
-                whole[index] ? (
-                  <span key={kind} class="ledger-item" data-kind={kind}>
-                    <span class="swatch" aria-hidden="true" />
-                    <bdi>{kindName(kind, store.keys.value, t)}</bdi> <span class="number">{whole[index]} %</span>{" "}
-                  </span>
-                ) : null,
-              )}
-            </>
-          ) : (
-            <span class="muted">{t("heads.bars")}</span>
-          )}
-        </div>
-        <Legend view={view} max={1} />
+      <div class="atlas-controls">
+        <Sorting view={view} statistics={statistics} />
+        <EvidenceSwitch view={view} />
+        <Scale view={view} />
       </div>
-      <div class="cells atlas-cells" style={{ width: `${size[0]}px`, height: `${size[1]}px` }}>
-        <canvas
-          ref={canvas}
-          role="img"
+      {statistics && <Filter view={view} statistics={statistics} />}
+      <Gate view={view} state={state} />
+      {statistics && wanted && !sortGrid && <p class="gate">{t("heads.sort.unknown", { name: wanted })}</p>}
+      {statistics && only && !statistics.labels.some(({ label }) => label === only) && (
+        <p class="gate">{t("heads.only.unknown", { name: only })}</p>
+      )}
+      <Tray view={view} touched={touched.value} open={open} />
+      <div class="cells atlas-cells" style={{ width: `${grid.width}px`, height: `${height}px` }}>
+        <div
+          class="atlas-heads"
+          role="application"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes keys; a thousand focusable cells would not do
           tabIndex={0}
-          aria-label={t("heads.label", { layers: layers.length, heads: columns })}
+          aria-label={t("heads.label", { layers: layers.length, heads: largest })}
           onKeyDown={onKeyDown}
+          onFocus={(event) => {
+            if (event.currentTarget.matches(":focus-visible")) move(at.peek() ?? start(), true);
+          }}
           onPointerMove={(event) => {
-            at.value = placeAt(event);
+            if (event.pointerType !== "touch") move(under(event), false);
           }}
-          onPointerLeave={() => {
-            at.value = null;
+          onPointerLeave={(event) => {
+            if (event.pointerType !== "touch") move(null, false);
           }}
-          onBlur={() => {
-            at.value = null;
+          onBlur={() => move(null, false)}
+          onPointerUp={(event) => {
+            if (event.pointerType !== "touch") return;
+            const place = under(event);
+            move(place, false);
+            const head = place ? orders[place.layer]?.[place.position] : undefined;
+            touched.value = place && head !== undefined ? [place.layer, head] : null;
           }}
           onClick={(event) => {
-            const place = placeAt(event);
-            if (place) open(place, event.shiftKey);
+            const place = under(event);
+            // A finger first sees what it touched: the tray then opens or collects it.
+            if (place && (event as unknown as PointerEvent).pointerType !== "touch") openPlace(place, event.shiftKey);
           }}
-        />
-        <canvas ref={marks} class="cross" />
+        >
+          <canvas ref={canvas} />
+        </div>
+        <Marks {...{ view, grid, orders }} />
+        <Here {...{ view, grid, at, byKeyboard, orders, statistics, labels, sort }} />
       </div>
-      {pinned.length > 0 && (
-        <p class="collected">
-          <strong>{t("heads.pinned", { count: pinned.length })}</strong>{" "}
-          {pinned.map(([layer, head]) => `L${layer} H${head}`).join(", ")}{" "}
-          <button type="button" class="plain" onClick={() => store.change({ mode: "lines" })}>
-            {t("heads.show")}
-          </button>{" "}
-          <button type="button" class="plain" onClick={() => store.change({ pinned: [] })}>
-            {t("heads.unpin")}
-          </button>
-        </p>
-      )}
+      <p class="atlas-notes muted">
+        {t(statistics?.has_values ? "heads.note.tick" : "heads.note.bar")}
+        {brackets ? ` ${t("heads.note.kv")}` : ""}
+        {statistics ? ` ${t(statistics.enough ? "heads.note.judged" : "heads.note.described")}` : ""}
+      </p>
+      {statistics && <HeadsTable {...{ view, statistics, orders, labels: labels ?? [], sort, only, lang }} />}
     </div>
   );
 }

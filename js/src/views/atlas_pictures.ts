@@ -1,0 +1,61 @@
+/** Pictures of layers that the page has not seen: asked for one after the other while all heads are looked at. */
+
+import { effect, type ReadonlySignal, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { AnswerState } from "../answers";
+import type { Pictures } from "../data";
+import type { View } from "../view";
+import type { Container } from "../wire/container";
+import { Overviews } from "../wire/overview";
+
+/** The container once it is here; undefined where it will not come, or once `life` has ended. */
+function arrived(answer: ReadonlySignal<AnswerState>, life: AbortSignal): Promise<Container | undefined> {
+  return new Promise((resolve) => {
+    const end = effect(() => {
+      const state = answer.value;
+      if (state.status === "asked" && !life.aborted) return;
+      // Not from within the effect, which has no name yet when it runs for the first time.
+      queueMicrotask(() => end());
+      resolve(state.status === "ready" && !life.aborted ? state.container : undefined);
+    });
+    life.addEventListener("abort", () => {
+      end();
+      resolve(undefined);
+    });
+  });
+}
+
+/** By layer; only of layers that `held` lacks. */
+export function useMissingPictures(
+  view: View,
+  held: readonly (Pictures | undefined)[],
+): ReadonlySignal<ReadonlyMap<number, Pictures>> {
+  const { store, data } = view;
+  const found = useSignal<ReadonlyMap<number, Pictures>>(new Map());
+  const stack = store.stack.value;
+  const version = data.version.value;
+  // Pictures of a shorter text all came together, and are only being read.
+  const long = held.some((seen) => seen?.perLayer);
+  useEffect(() => {
+    if (!long) return;
+    const life = new AbortController();
+    found.value = new Map();
+    const bring = async () => {
+      for (const [layer, info] of (stack?.layers ?? []).entries()) {
+        if (life.signal.aborted || !stack) return;
+        if (held[layer] || info.heads === 0) continue;
+        const { name } = stack;
+        const answer = data.answers.to({ what: "pictures", stack: name, layer }, [`overview/${name}/${layer}`]);
+        const container = await arrived(answer, life.signal);
+        if (!container) return;
+        const overviews = await Overviews.read(container, name, layer);
+        if (!life.signal.aborted) found.value = new Map(found.value).set(layer, { overviews, perLayer: true });
+      }
+    };
+    bring().catch((error: Error) => {
+      data.error.value = error.message;
+    });
+    return () => life.abort();
+  }, [stack, version, long]);
+  return found;
+}
