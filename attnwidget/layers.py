@@ -46,6 +46,41 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What one head's weights and output are made of: softmax(cap(scale · q·k) + bias, where seen) · v.
+
+    Attributes
+    ----------
+    q : float32 [q, d]; k : float32 [k, d]; v : float32 [k, d_v]
+        As they are multiplied: after rotary embedding and norms.
+    scale : float
+    softcap : float or None
+        cap(s) = tanh(s / softcap) · softcap.
+    bias : float32 [q, k], or [1, k] where all rows are alike; or None
+    seen : bool [q, k] or None
+        None: every query sees every key. A row that sees nothing attends to every key alike.
+    sink : float32 [q] or None
+        Logit of the learned sink: one more column of the softmax, with value zero.
+    group, groups : int
+        The key-value head, and how many there are.
+    width : int or None
+        Of the residual stream, where it is known.
+    """
+
+    q: Floats
+    k: Floats
+    v: Floats
+    scale: float
+    softcap: float | None
+    bias: Floats | None
+    seen: npt.NDArray[np.bool_] | None
+    sink: Floats | None
+    group: int
+    groups: int
+    width: int | None
+
+
+@dataclass(frozen=True)
 class LayerInfo:
     """What a layer holds.
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from attnwidget.capture.arena import Arena
 from attnwidget.capture.masks import Pick, Seen, Term
 from attnwidget.capture.projection import Projection
-from attnwidget.layers import Floats, Held
+from attnwidget.layers import Floats, Held, Parts
 
 _LOWEST = float(np.finfo(np.float32).min)
 
@@ -212,6 +212,28 @@ class Record:
             fill = np.nan if which == "key" else 0
             out = np.concatenate([out, np.full((len(out), 1, out.shape[2]), fill, np.float32)], axis=1)
         return out
+
+    def parts(self, head: int, rows: Pick) -> Parts:
+        """What the weights of one head are made of, for these rows."""
+        heads, group = [head], self._group([head])[0]
+        bias: Floats | None = None
+        for term in self.terms:
+            part = term.term(heads, rows, self._keys)[0]
+            bias = part if bias is None else bias + part
+        sink = self._sink(heads, rows)
+        return Parts(
+            self.q.float((head, rows)),
+            self.k.float(group),
+            self.v.float(group),
+            self.scale,
+            self.softcap,
+            bias,
+            None if self.seen is None else self.seen.visible(heads, rows, self._keys)[0],
+            None if sink is None else sink[0, :, 0],
+            group,
+            self.groups,
+            None if self.projection is None else self.projection.head(head, self.heads).shape[1],
+        )
 
     def value_norms(self) -> Floats | None:
         if self.projection is None or not self.projection.unchanged:
