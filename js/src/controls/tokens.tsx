@@ -1,13 +1,13 @@
 /** A column of tokens: hover previews, click locks, arrow keys rove; bars and numbers of the focus beside them. */
 
-import { useRef } from "preact/hooks";
-import type { Store } from "../store";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Token } from "../types";
 import { formatWeight } from "../wire/codec";
 
-/** "…": a weight that this page does not hold. */
-function printed(value: number | undefined): string {
-  return value === undefined ? "" : Number.isNaN(value) ? "…" : formatWeight(value);
+/** "…": a weight that this page does not hold; "≥": of which it holds a part. */
+function printed(value: number | undefined, least: boolean): string {
+  if (value === undefined) return "";
+  return Number.isNaN(value) ? "…" : `${least ? "≥" : ""}${formatWeight(value)}`;
 }
 
 export function TokenText({ token }: { token: Token }) {
@@ -23,30 +23,61 @@ export function TokenText({ token }: { token: Token }) {
   );
 }
 
+/** Numbers behind tokens, from the token `first` on. */
+export interface Numbers {
+  first: number;
+  cells: Float32Array;
+  /** 1 where the number is a lower bound. */
+  least?: Uint8Array;
+  /** The number that has the longest bar. */
+  top: number;
+  /** Of the token in focus: what it looks at, or what looks at it. */
+  direction: "out" | "in";
+}
+
 interface Props {
-  store: Store;
   side: "query" | "key";
   label: string;
   tokens: readonly Token[];
   locked: readonly number[];
-  active: ReadonlySet<number> | null;
-  values: Float32Array | null;
+  /** Tokens in focus. */
+  active: ReadonlySet<number>;
+  /** Tokens that keep their ink while there is a focus; all where null. */
+  linked: ReadonlySet<number> | null;
+  numbers: Numbers | null;
+  leastTitle: string;
+  /** Tokens whose numbers are left out by choice, and what to say of them. */
+  hidden: ReadonlySet<number>;
+  hiddenTitle: string;
+  /** Tokens that are drawn faint by choice. */
+  dimmed: (index: number) => boolean;
   special: boolean;
   rowHeight: number;
   range: readonly [number, number];
+  /** Found by the search, and the find that is shown. */
+  finds: ReadonlySet<number>;
+  found: ReadonlySet<number>;
+  onPreview: (index: number | null) => void;
+  onLock: (index: number, shift: boolean) => void;
+  /** Bring a token into view, for the focus to go there. */
+  onReveal: (index: number) => void;
 }
 
-export function Tokens({ store, side, label, tokens, locked, active, values, special, rowHeight, range }: Props) {
+export function Tokens(props: Props) {
+  const { side, label, tokens, locked, active, linked, numbers, special, rowHeight, range, finds, found } = props;
+  const { leastTitle, hidden, hiddenTitle, dimmed, onPreview, onLock, onReveal } = props;
   const column = useRef<HTMLDivElement>(null);
-  const nothingLocked =
-    store.synced.selected_queries.value.length === 0 && store.synced.selected_keys.value.length === 0;
-  let top = 0;
-  if (values) for (const value of values) if (value > top) top = value;
-
-  const preview = (index: number | null) => {
-    if (index === null) store.hover.value = null;
-    else if (nothingLocked) store.hover.value = { side, index };
+  /** Where the focus goes once that token is there: far ones are not rendered. */
+  const wanted = useRef<number | null>(null);
+  const focusWanted = () => {
+    if (wanted.current === null) return;
+    const token = column.current?.querySelector<HTMLElement>(`[data-index="${wanted.current}"]`);
+    if (!token) return;
+    wanted.current = null;
+    token.focus();
   };
+  useLayoutEffect(focusWanted);
+
   const onKeyDown = (event: KeyboardEvent, index: number) => {
     const target = {
       ArrowDown: index + 1,
@@ -58,26 +89,32 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
     }[event.key];
     if (target !== undefined) {
       event.preventDefault();
-      const at = Math.max(0, Math.min(tokens.length - 1, target));
-      column.current?.querySelector<HTMLElement>(`[data-index="${at}"]`)?.focus();
+      wanted.current = Math.max(0, Math.min(tokens.length - 1, target));
+      onReveal(wanted.current);
+      focusWanted();
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      store.lockToken(side, index, event.shiftKey);
+      onLock(index, event.shiftKey);
     }
   };
   const onClick = (event: MouseEvent, index: number) => {
     // Marking text with the mouse ends in a click too; that one is not meant for the lock. (In a shadow root the
     // selection calls itself collapsed, but its text is right.)
     if (getSelection()?.toString() && !event.shiftKey) return;
-    store.lockToken(side, index, event.shiftKey);
+    onLock(index, event.shiftKey);
   };
 
+  const end = Math.min(range[1], tokens.length);
+  // One token is in the tab order, and it has to be there: the locked one, or else the first in view.
+  const preferred = locked[0] ?? 0;
+  const tabbed = preferred >= range[0] && preferred < end ? preferred : range[0];
   const rows = [];
-  for (let index = range[0]; index < Math.min(range[1], tokens.length); index++) {
+  for (let index = range[0]; index < end; index++) {
     const token = tokens[index];
     if (!token) continue;
-    const value = values?.[index];
-    const isLocked = locked.includes(index);
+    const value = numbers?.cells[index - numbers.first];
+    const gone = hidden.has(index);
+    const least = numbers?.least?.[index - numbers.first] === 1;
     rows.push(
       <div
         role="option"
@@ -85,15 +122,18 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
         class="token"
         data-index={index}
         data-kind={special ? token.kind : undefined}
-        data-faint={active && !active.has(index) ? "" : undefined}
-        aria-selected={isLocked}
-        tabIndex={index === (locked[0] ?? 0) ? 0 : -1}
+        data-active={active.has(index) ? "" : undefined}
+        data-faint={gone || dimmed(index) || (linked && !linked.has(index) && !active.has(index)) ? "" : undefined}
+        data-find={found.has(index) ? "shown" : finds.has(index) ? "" : undefined}
+        aria-selected={locked.includes(index)}
+        aria-setsize={tokens.length}
+        aria-posinset={index + 1}
+        tabIndex={index === tabbed ? 0 : -1}
         style={{ top: `${index * rowHeight}px`, height: `${rowHeight}px` }}
         title={`${index} ${token.text}`}
-        onPointerEnter={(event) => event.pointerType !== "touch" && preview(index)}
-        onPointerLeave={() => preview(null)}
-        onFocus={(event) => (event.currentTarget as HTMLElement).matches(":focus-visible") && preview(index)}
-        onBlur={() => preview(null)}
+        onPointerEnter={(event) => event.pointerType !== "touch" && onPreview(index)}
+        onFocus={(event) => (event.currentTarget as HTMLElement).matches(":focus-visible") && onPreview(index)}
+        onBlur={() => onPreview(null)}
         onMouseDown={(event) => {
           // Else shift-click would mark all text from the last click to here.
           if (event.shiftKey) event.preventDefault();
@@ -102,17 +142,28 @@ export function Tokens({ store, side, label, tokens, locked, active, values, spe
         onKeyDown={(event) => onKeyDown(event, index)}
       >
         <span class="token-cell">
-          {value !== undefined && value > 0 && (
-            <span class="bar" style={{ width: `${Math.max(1, (value / top) * 100)}%` }} />
+          {value !== undefined && value > 0 && numbers && (
+            <span class="bar" style={{ width: `${Math.max(1, Math.min(100, (value / numbers.top) * 100))}%` }} />
           )}
           <TokenText token={token} />
         </span>
-        <span class="token-value">{printed(value)}</span>
+        <span class="token-value" title={gone ? hiddenTitle : least ? leastTitle : undefined}>
+          {gone && value !== undefined ? "–" : printed(value, least)}
+        </span>
       </div>,
     );
   }
   return (
-    <div ref={column} class={`tokens tokens-${side}`} role="listbox" aria-label={label} aria-multiselectable="true">
+    <div
+      ref={column}
+      class={`tokens tokens-${side}`}
+      role="listbox"
+      aria-label={label}
+      aria-multiselectable="true"
+      data-direction={numbers?.direction}
+      // Not on each token: on the way to the next one nothing is left for a moment, and all would be drawn twice.
+      onPointerLeave={() => onPreview(null)}
+    >
       {rows}
     </div>
   );

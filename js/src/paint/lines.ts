@@ -19,17 +19,39 @@ export interface LinesLook {
   highlight: "none" | "special" | "query";
   /** Strokes of chosen queries are drawn in their colour. */
   chosenQueries: ReadonlySet<number>;
+  /** Of the token in focus: what it looks at, or what looks at it. */
+  direction?: "out" | "in";
+  /** Keys that are drawn faint. */
+  dimmed?: (key: number) => boolean;
 }
+
+/** How strong strokes to dimmed keys are drawn. */
+const DIM = 0.18;
 
 function colour(strokes: Strokes, index: number, look: LinesLook): Rgb {
-  const { palette } = look;
-  if (look.highlight === "query" && look.chosenQueries.has(strokes.query[index] ?? -1)) return palette.query;
-  if (look.highlight === "special") return kindColour(palette, look.keys[strokes.key[index] ?? -1]?.kind);
-  const series = strokes.series[index] ?? 0;
-  return look.perHead ? (palette.heads[series % palette.heads.length] ?? palette.ink) : palette.ink;
+  const { palette, direction, highlight } = look;
+  const plain = direction === "out" ? palette.query : palette.ink;
+  if (highlight === "special") {
+    const { kind } = look.keys[strokes.key[index] ?? -1] ?? {};
+    return kind === "cls" || kind === "sep" ? kindColour(palette, kind) : plain;
+  }
+  if (highlight === "query" && look.chosenQueries.has(strokes.query[index] ?? -1)) return palette.query;
+  if (look.perHead) return palette.heads[(strokes.series[index] ?? 0) % palette.heads.length] ?? palette.ink;
+  return plain;
 }
 
-/** Strokes of tokens outside the frame are skipped; heavier ones are painted last, on top. */
+/** Order of painting: heavier strokes last, on top. */
+function byWeight(strokes: Strokes): Uint32Array {
+  const order = Uint32Array.from({ length: strokes.count }, (_, index) => index);
+  return order.sort((a, b) => (strokes.weight[a] ?? 0) - (strokes.weight[b] ?? 0));
+}
+
+/** A few strokes may be strong; thousands would make a blot. */
+function crowding(count: number): number {
+  return 0.45 + 0.55 * Math.min(1, Math.sqrt(600 / Math.max(1, count)));
+}
+
+/** Strokes of tokens outside the frame are skipped. */
 export function paintStrokes(
   context: CanvasRenderingContext2D,
   strokes: Strokes,
@@ -38,24 +60,20 @@ export function paintStrokes(
   fade: number,
 ): void {
   const { width, height, rowHeight, scroll } = frame;
-  const order = Array.from({ length: strokes.count }, (_, index) => index);
-  order.sort((a, b) => (strokes.weight[a] ?? 0) - (strokes.weight[b] ?? 0));
-  const crowd = Math.min(1, Math.sqrt(600 / Math.max(1, strokes.count)));
+  const crowd = crowding(strokes.count);
+  const thin = Math.min(1, Math.max(0.55, rowHeight / 24));
   context.lineCap = "butt";
   const seen = (y: number) => y >= 0 && y <= height;
-  for (const index of order) {
-    const weight = strokes.weight[index] ?? 0;
+  for (const index of byWeight(strokes)) {
     const from = ((strokes.query[index] ?? 0) + 0.5) * rowHeight - scroll;
     const to = ((strokes.key[index] ?? 0) + 0.5) * rowHeight - scroll;
     // A curve that merely passes by tells nothing here: it is seen where one of its tokens is.
     if (!seen(from) && !seen(to)) continue;
-    const strength = Math.sqrt(weight);
-    const thin = Math.max(0.55, rowHeight / 24);
-    context.lineWidth = (0.6 + 3.6 * weight) * Math.min(1, thin);
-    context.strokeStyle = css(
-      colour(strokes, index, look),
-      Math.min(1, (0.06 + 0.86 * strength) * fade * (0.45 + 0.55 * crowd)),
-    );
+    const weight = Math.min(1, strokes.weight[index] ?? 0);
+    context.lineWidth = (0.6 + 3.6 * weight) * thin;
+    const dim = look.dimmed?.(strokes.key[index] ?? -1) ? DIM : 1;
+    const alpha = Math.min(1, (0.06 + 0.86 * Math.sqrt(weight)) * fade * crowd * dim);
+    context.strokeStyle = css(colour(strokes, index, look), alpha);
     context.beginPath();
     context.moveTo(0, from);
     context.bezierCurveTo(width * 0.42, from, width * 0.58, to, width, to);

@@ -1,138 +1,225 @@
 /** Lines: query column left, key column right, a curve for every weight within the stroke budget. */
 
-import { useSignal } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { batch, useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Tokens } from "../controls/tokens";
-import { prepare } from "../paint/canvas";
-import { paintStrokes } from "../paint/lines";
-import { focusColumn, focusRow } from "../picture";
-import type { Token } from "../types";
+import { followSearch, searchFor } from "../search";
 import type { View } from "../view";
-import { labelWidth } from "./labels";
+import { formatWeight } from "../wire/codec";
+import { ImagePicture } from "./image";
+import { StrokesCanvas } from "./lines_canvas";
+import { LONG, type Split, type Strips, useSplit, useStrips } from "./lines_focus";
+import { ColumnHeads, Edge, named } from "./lines_heads";
+import { columnWidths, GAP, layout, MOST_STRIP_HEADS, rowsAt } from "./lines_layout";
+import { beyond, type Range } from "./lines_numbers";
+import { Minimap } from "./minimap";
+import { SearchBox } from "./search";
+import { Strip } from "./strips";
 
-/** Taller texts scroll inside the view. */
-const MAX_HEIGHT = 680;
-/** Kept free beside both columns, so that numbers appear without pushing a token aside. */
-const VALUE_WIDTH = 58;
+type Side = "query" | "key";
 
-export function rowHeightFor(tokens: number): number {
-  return tokens <= 28 ? 26 : tokens <= 60 ? 21 : 18;
+const NONE: ReadonlySet<number> = new Set();
+
+/** What a cell of each strip is, in words. */
+function definitions(view: View, split: Split, strips: Strips): [query: string, key: string] {
+  const t = view.store.t.value;
+  const { queries, keys } = view.signals.axes.value;
+  const scale = (top: number | undefined) => (top ? ` (${t("strips.scale", { top: formatWeight(top) })})` : "");
+  const { into, out } = split;
+  const query =
+    into.length > 0 ? t("strips.queries.focus", { token: named("to", into, keys, t) }) : t("strips.queries");
+  const key = out.length > 0 ? t("strips.keys.focus", { token: named("from", out, queries, t) }) : t("strips.keys");
+  return [query + scale(strips.query?.top), key + scale(strips.key?.top)];
 }
 
 export function Lines({ view, width }: { view: View; width: number }) {
   const { store, signals } = view;
   const { synced } = store;
   const t = store.t.value;
-  const queries = store.queries.value;
-  const keys = store.keys.value;
+  const { queries, keys } = signals.axes.value;
   const picture = signals.picture.value;
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const locked = signals.locked.value;
+  const stack = store.stack.value;
+  const same = stack !== undefined && stack.queries === stack.keys;
   const scroller = useRef<HTMLDivElement>(null);
   const scroll = useSignal(0);
 
   const rows = Math.max(queries.length, keys.length);
-  const rowHeight = rowHeightFor(rows);
-  const height = rows * rowHeight;
-  const shown = Math.min(height, MAX_HEIGHT);
-  const limit = Math.max(64, Math.min(170, width * 0.2));
-  const labels = useMemo(() => [labelWidth(queries, limit), labelWidth(keys, limit)] as const, [queries, keys, limit]);
-  const [left, right] = [labels[0] + VALUE_WIDTH, labels[1] + VALUE_WIDTH];
-  const middle = Math.max(56, Math.min(520, width - left - right));
-  const range = [Math.floor(scroll.value / rowHeight) - 8, Math.ceil((scroll.value + shown) / rowHeight) + 8] as const;
-  const visible = [Math.max(0, range[0]), range[1]] as const;
+  const long = queries.length > LONG;
+  const pinned = synced.pinned.value.length;
+  const headCount = synced.aggregate.value === "rollout" ? 1 : pinned || (store.layer.value?.heads ?? 0);
+  const widths = useMemo(() => columnWidths(queries, keys, width), [queries, keys, width]);
+  const at = layout(width, rows, widths, headCount);
+  const { rowHeight, height, shown } = at;
+  const top = Math.min(scroll.value, height - shown);
+  const { seen, rendered } = rowsAt(at, rows, top);
+  const [first, end] = seen;
 
-  const focus = picture?.focus ?? null;
-  const selection = picture?.selection;
-  const focusStrokes = picture?.focusStrokes;
-  // The strokes stand for rows that came later: they change when those are here.
-  const [queryValues, keyValues] = useMemo((): [Float32Array | null, Float32Array | null] => {
-    if (!selection || !focus) return [null, null];
-    if (focus.side === "query") return [null, focusRow(selection, focus.indices, keys.length)];
-    return [focusColumn(selection, focus.indices, queries.length, keys.length), null];
-  }, [selection, focus, focusStrokes, queries, keys]);
+  const split = useSplit(view, locked.keys, same, [rendered[0], Math.min(rendered[1], queries.length)]);
+  const strips = useStrips(view, split, rendered, long, at.cell > 0);
+  const titles = definitions(view, split, strips);
+  const search = searchFor(view);
+  const current = search.current.value;
+  const found = useMemo(() => new Set(current?.covers), [current]);
+  const marked = useMemo(() => ({ out: new Set(split.out), into: new Set(split.into) }), [split.out, split.into]);
 
-  const highlight = synced.highlight.value;
-  const special = highlight === "special";
-  const chosen = useMemo(() => new Set(focus?.side === "query" ? focus.indices : []), [focus]);
-  const palette = view.palette.value;
-  const at = scroll.value;
+  const lastRow = Math.min(end, queries.length);
+  const showWindow = ([from, to]: Range) => {
+    const [before, after] = store.rowWindow.peek() ?? [-1, -1];
+    const last = Math.min(to, queries.length);
+    if (long && (from !== before || last !== after)) store.rowWindow.value = [from, last];
+    if (!long && before >= 0) store.rowWindow.value = null;
+  };
+  /** In one go, so that the picture of the new rows is drawn at once and that of the old ones not again. */
+  const scrolledTo = (to: number) =>
+    batch(() => {
+      scroll.value = to;
+      showWindow(rowsAt(at, rows, Math.min(to, height - shown)).seen);
+    });
+  const scrollTo = (to: number) => {
+    if (!scroller.current) return;
+    scroller.current.scrollTop = Math.round(to / rowHeight) * rowHeight;
+    scrolledTo(scroller.current.scrollTop);
+  };
+  /** Puts a token into the middle, unless it is in view. */
+  const reveal = (index: number) => {
+    const from = (scroller.current?.scrollTop ?? 0) / rowHeight;
+    if (index < from || index + 1 > from + shown / rowHeight) scrollTo((index + 0.5) * rowHeight - shown / 2);
+  };
 
+  // Before the weights are there: else the lines of all rows would be made once, and thrown away.
+  useLayoutEffect(() => showWindow(seen), [store, long, first, end, queries.length]);
+  useEffect(
+    () => () => {
+      store.rowWindow.value = null;
+    },
+    [store],
+  );
+  const lockedFirst = locked.queries[0] ?? locked.keys[0];
+  /** What is locked by a click is in view already; what is left then may not be, and must not jump there. */
+  const clicked = useRef(false);
   useEffect(() => {
-    if (!canvas.current) return;
-    const context = prepare(canvas.current, middle, shown);
-    if (!context || !picture) return;
-    const frame = { width: middle, height: shown, rowHeight, scroll: at };
-    const look = { palette, keys, perHead: picture.selection.perHead, highlight, chosenQueries: chosen };
-    if (picture.focusStrokes) {
-      paintStrokes(context, picture.strokes, frame, look, 0.16);
-      paintStrokes(context, picture.focusStrokes, frame, look, 1.25);
-    } else {
-      paintStrokes(context, picture.strokes, frame, look, highlight === "query" ? 0.5 : 1);
-    }
-  }, [picture, middle, shown, rowHeight, at, palette, keys, highlight, chosen]);
+    if (lockedFirst !== undefined && !clicked.current) reveal(lockedFirst);
+    clicked.current = false;
+  }, [lockedFirst, rowHeight, shown]);
+  useEffect(() => followSearch(search, (hit) => reveal(hit.index)), [search, rowHeight, shown]);
 
-  const count = picture ? (picture.focusStrokes ?? picture.strokes).count : 0;
-  const keyHead = !focus
-    ? ""
-    : focus.side === "key"
-      ? ""
-      : focus.indices.length > 1
-        ? t("weight.mean", { count: focus.indices.length })
-        : t("weight");
+  const sizes = [at.strip, at.left, at.middle, at.right, at.strip].filter((size) => size > 0);
+  const template = sizes.map((size) => `${size}px`).join(" ");
+  const free = locked.queries.length + locked.keys.length === 0;
+  const tokens = (side: Side) => ({
+    side,
+    label: t(side === "query" ? "queries" : "keys"),
+    tokens: side === "query" ? queries : keys,
+    locked: side === "query" ? locked.queries : locked.keys,
+    active: side === "query" ? marked.out : marked.into,
+    linked: side === "query" ? split.linkedQueries : split.linkedKeys,
+    numbers: side === "query" ? split.inNumbers : split.outNumbers,
+    leastTitle: t("lines.least"),
+    hidden: side === "key" ? (picture?.hiddenKeys ?? NONE) : NONE,
+    hiddenTitle: t("fate.left_out"),
+    dimmed: (index: number) => side === "key" && (picture?.dimmed(index) ?? false),
+    special: synced.highlight.value === "special",
+    rowHeight,
+    range: rendered,
+    finds: search.marks(side),
+    found: same || current?.side === side ? found : NONE,
+    onPreview: (index: number | null) => {
+      if (index === null) store.hover.value = null;
+      else if (free) store.hover.value = { side, index };
+    },
+    onLock: (index: number, shift: boolean) => {
+      clicked.current = true;
+      view.lockUnit(side, index, shift);
+    },
+    onReveal: reveal,
+  });
+  const strip = (side: Side) =>
+    at.strip > 0 && (
+      <div class="strip-place">
+        <Strip
+          view={view}
+          side={side}
+          heads={strips.heads}
+          strip={side === "query" ? strips.query : strips.key}
+          tokens={side === "query" ? queries : keys}
+          cell={at.cell}
+          width={at.cell * headCount}
+          height={shown}
+          rowHeight={rowHeight}
+          scroll={top}
+          definition={titles[side === "query" ? 0 : 1]}
+        />
+      </div>
+    );
+  const row = split.outNumbers?.cells;
+  const keyColumn = at.strip > 0 ? 4 : 3;
+  const edge = (way: "above" | "under", out: readonly [number, number]) =>
+    height > shown && (
+      <Edge t={t} way={way} column={keyColumn} beyond={row ? beyond(row, out) : null} keys={keys} onGo={reveal} />
+    );
+  const hovered = pinned ? null : store.hoverHead.value;
   return (
-    <div class="lines" style={{ gridTemplateColumns: `${left}px ${middle}px ${right}px` }}>
-      <div class="column-head column-head-query">{t("query")}</div>
-      <div class="column-head column-head-middle" aria-hidden="true">
-        {focus?.side === "key" ? "←" : "→"}
+    <div class="lines-view">
+      <ImagePicture view={view} width={width} />
+      <div class="picture-bar">
+        <span class="picture-rows">{long && t("lines.rows", { first, last: lastRow - 1, count: queries.length })}</span>
+        <SearchBox view={view} from={first} />
       </div>
-      <div class="column-head column-head-key">
-        <span>{t("key")}</span>
-        <span class="column-value">{keyHead}</span>
-      </div>
-      <div
-        ref={scroller}
-        class="scroller"
-        style={{ height: `${shown}px` }}
-        onScroll={(event) => {
-          scroll.value = (event.currentTarget as HTMLElement).scrollTop;
-        }}
-      >
-        <div class="body" style={{ height: `${height}px`, gridTemplateColumns: `${left}px ${middle}px ${right}px` }}>
-          <Tokens
-            store={store}
-            side="query"
-            label={t("queries")}
-            tokens={queries}
-            locked={synced.selected_queries.value}
-            active={focus?.side === "query" ? chosen : null}
-            values={queryValues}
-            special={special}
-            rowHeight={rowHeight}
-            range={visible}
-          />
-          <div class="strokes">
-            <canvas
-              ref={canvas}
-              class="strokes-canvas"
-              style={{ top: `${at}px` }}
-              role="img"
-              data-strokes={count}
-              aria-label={t("lines.label", { count, what: view.what.value })}
-            />
+      <div class="lines" style={{ gridTemplateColumns: at.map ? `${template} ${at.map + GAP}px` : template }}>
+        <ColumnHeads
+          t={t}
+          split={split}
+          queries={queries}
+          keys={keys}
+          strips={at.strip > 0 ? titles : null}
+          stripCaption={hovered === null ? t("strips") : `H${hovered}`}
+          stripless={
+            at.stripless ? t(`strips.${at.stripless}`, { most: MOST_STRIP_HEADS, count: headCount }) : undefined
+          }
+        />
+        {edge("above", [0, first])}
+        <div
+          ref={scroller}
+          class="scroller"
+          style={{ height: `${shown}px`, gridColumn: `1 / span ${sizes.length}` }}
+          onScroll={(event) => {
+            scrolledTo((event.currentTarget as HTMLElement).scrollTop);
+          }}
+        >
+          <div class="body" style={{ height: `${height}px`, gridTemplateColumns: template }}>
+            {strip("query")}
+            <Tokens {...tokens("query")} />
+            <div class="strokes">
+              <StrokesCanvas
+                view={view}
+                picture={picture}
+                other={split.other}
+                width={at.middle}
+                height={shown}
+                rowHeight={rowHeight}
+                scroll={top}
+              />
+            </div>
+            <Tokens {...tokens("key")} />
+            {strip("key")}
           </div>
-          <Tokens
-            store={store}
-            side="key"
-            label={t("keys")}
-            tokens={keys as Token[]}
-            locked={synced.selected_keys.value}
-            active={focus?.side === "key" ? new Set(focus.indices) : null}
-            values={keyValues}
-            special={special}
-            rowHeight={rowHeight}
-            range={visible}
-          />
         </div>
+        {at.map > 0 && (
+          <Minimap
+            view={view}
+            width={at.map}
+            height={shown}
+            rows={rows}
+            first={first}
+            end={end}
+            queriesMarked={split.out}
+            keysMarked={split.into}
+            finds={search.marks("query")}
+            onMove={(to) => scrollTo(to * rowHeight)}
+          />
+        )}
+        {edge("under", [end, keys.length])}
       </div>
     </div>
   );
