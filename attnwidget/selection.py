@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.description import one_line, shape
+from attnwidget.description import one_line, shape, sinks
+from attnwidget.shown import Look, Side
 
 if TYPE_CHECKING:
     import pandas
@@ -39,6 +40,18 @@ class Selection:
     keys: tuple[int, ...] = ()
     budget: float = 0.7
     max_strokes: int = 2000
+    measure: str = "weight"
+    sinks: str = "show"
+    scale: str = "sqrt"
+    aggregate: str = "mean"
+    unit: str = "pieces"
+    pair: str = "all"
+
+    def look(self, stack: Stack) -> Look:
+        """How the heads in view become the rows shown."""
+        queries, keys = (Side.of(tokens, self.unit) for tokens in (stack.queries, stack.keys))
+        settings = (self.measure, self.aggregate, self.sinks, self.pair)
+        return Look(queries, keys, *settings, sinks(stack), stack.causal is True)
 
     def addresses(self, stack: Stack) -> tuple[tuple[int, int], ...]:
         """The (layer, head) in view: the pinned ones; else the chosen heads of the layer; else all its heads."""
@@ -48,6 +61,8 @@ class Selection:
 
     def label(self, stack: Stack) -> str:
         """The heads in view, in words."""
+        if self.aggregate == "rollout":
+            return f"rollout over layers 0 to {self.layer}, mean of all heads"
         addresses = self.addresses(stack)
         if not addresses:
             return f"layer {self.layer}: {stack.layers[self.layer].note or 'no attention weights'}"
@@ -56,22 +71,24 @@ class Selection:
         if len(addresses) == 1:
             return "L{} H{}".format(*addresses[0])
         if len(addresses) > MOST_SERIES:
-            return f"layer {self.layer}, mean of {len(addresses)} heads"
+            together = "largest" if self.aggregate == "max" else "mean"
+            return f"layer {self.layer}, {together} of {len(addresses)} heads"
         return f"layer {self.layer}, heads {', '.join(str(head) for _, head in addresses)}"
 
     def series(self, stack: Stack) -> tuple[tuple[tuple[int, int], ...], ...]:
         """Heads of each series of strokes: one head a series where 2 to 6 are in view, else one mean of all."""
         addresses = self.addresses(stack)
-        if 2 <= len(addresses) <= MOST_SERIES:
+        if 2 <= len(addresses) <= MOST_SERIES and self.aggregate != "rollout":
             return tuple((address,) for address in addresses)
         return (addresses,) if addresses else ()
 
     def rows(self, stack: Stack) -> range:
-        """A stretch of queries that a small picture can show; it begins before the first chosen one."""
-        count = len(stack.queries)
+        """A stretch of queries (or words) that a small picture can show; it begins before the first chosen one."""
+        side = Side.of(stack.queries, self.unit)
+        count = len(side.tokens)
         if count <= MOST_ROWS:
             return range(count)
-        first = min(self.queries, default=0)
+        first = min(side.indices(self.queries), default=0)
         start = max(0, min(first - 8, count - MOST_ROWS))
         return range(start, start + MOST_ROWS)
 
@@ -154,8 +171,9 @@ def heading(attention: Attention, selection: Selection) -> list[str]:
 
 
 def links(attention: Attention, selection: Selection, count: int = 5) -> list[str]:
-    """The lines of a repr that name the strongest links of the heads in view."""
+    """The lines of a repr that name the strongest links of the heads in view: their mean weights, by token."""
     stack = attention.stacks[selection.stack]
+    selection = replace(selection, unit="pieces", aggregate="mean")
     addresses, rows = selection.addresses(stack), selection.rows(stack)
     if not addresses or not rows or not stack.keys:
         return [f"  {one_line(selection.label(stack), 100)}"]

@@ -8,20 +8,27 @@ import json
 import os
 import re
 import stat
+import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from attnwidget import view as view_module
-from attnwidget.export import page
+from attnwidget.export import dense, page, pages
 from attnwidget.state import BINARY, GIVEN, SHARED
 from attnwidget.view import AttnView
-from attnwidget.wire import decode
+from attnwidget.wire import Container, decode
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 # Text that a careless page writer trips over: all of it stands where scripts have strings.
 BUNDLE = (
@@ -61,10 +68,59 @@ class Document(HTMLParser):
             str(a["content"]) for t, a in self.elements if t == "meta" and name in (a.get("name"), a.get("http-equiv"))
         )
 
+    def scripts(self, **wanted: str) -> list[str]:
+        """Texts of the script elements with these attributes."""
+        found = iter(text for tag, text in self.texts if tag == "script")
+        scripts = [(attributes, next(found)) for tag, attributes in self.elements if tag == "script"]
+        wanted = {name.replace("_", "-").strip("-"): value for name, value in wanted.items()}
+        return [text for attributes, text in scripts if wanted.items() <= attributes.items()]
+
     def state(self, index: int = 0) -> dict[str, Any]:
-        blocks = [text for tag, text in self.texts if tag == "script"][:-1]
-        state: dict[str, Any] = json.loads(blocks[index])
+        state: dict[str, Any] = json.loads(self.scripts(class_="attnwidget-state")[index])
         return state
+
+    def bytes(self, name: str = "attention", index: int = 0) -> bytes:
+        """What travels as bytes."""
+        blocks = [a for _, a in self.elements if a.get("data-name") == name]
+        coding, length = blocks[index]["data-coding"], int(str(blocks[index]["data-length"]))
+        text = self.scripts(data_name=name)[index]
+        data = base64.b64decode(text, validate=True) if coding == "base64" else undense(text, length)
+        assert len(data) == length
+        return data
+
+    def code(self) -> str:
+        (packed,) = self.scripts(id="attnwidget-code")
+        return zlib.decompress(base64.b64decode(packed, validate=True)).decode()
+
+
+def undense(text: str, length: int) -> bytes:
+    """What `dense` wrote, read as its description says, digit by digit."""
+    plain = [chr(code) for code in range(128) if chr(code) not in "\0\r<"]
+    characters, out = iter(text), b""
+    while length > len(out):
+        wanted = min(1 << 20, length - len(out))
+        head, rest, bits, held = bytearray(), bytearray(), 0, 0
+        while len(head) + len(rest) < wanted:
+            extra = 0
+            for number in range(8):
+                value = 0
+                for _ in range(8):
+                    character = next(characters)
+                    if ord(character) < 128:
+                        digit = plain.index(character)
+                    else:
+                        digit, seven = 125 + (ord(character) - 128) // 128, (ord(character) - 128) % 128
+                        bits, held = bits | seven << held, held + 7
+                    value = value * 140 + digit
+                    if held >= 8:
+                        rest.append(bits & 255)
+                        bits, held = bits >> 8, held - 8
+                head += (value % 2**56).to_bytes(7, "little")
+                extra |= value // 2**56 << number
+            head.append(extra)
+        out += bytes((head + rest)[:wanted])
+    assert next(characters, None) is None
+    return out
 
 
 def softmax(*shape: int) -> NDArray[np.float32]:
@@ -97,13 +153,17 @@ def sha256(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-def test_the_page_is_one_file_with_one_script_and_one_style(view: AttnView) -> None:
+def test_the_page_is_one_file_with_two_scripts_and_one_style(view: AttnView) -> None:
     document = Document(view.to_html())
-    assert document.tags() == [
-        *["html", "head", "meta", "meta", "meta", "meta", "meta", "title", "style", "body", "div", "div"],
-        *["script", "noscript", "img", "pre", "script"],
-    ]
+    head = ["html", "head", *["meta"] * 6, "title", "style", "body", "div"]
+    names = [a for tag, a in document.elements if tag == "meta"]
+    assert {"attnwidget-torch", "attnwidget-transformers"} <= {str(a.get("name")) for a in names}
+    head.insert(2, "meta")
+    assert document.tags() == [*head, "div", "script", "script", "noscript", "img", "pre", "script", "script"]
     assert document.elements[-1] == ("script", {})
+    assert [a.get("type") for tag, a in document.elements if tag == "script"] == [
+        *["application/json", "text/plain", "text/plain", None]
+    ]
     for tag, attributes in document.elements:
         assert not {"href", "onload", "onerror", "style", "srcset", "action"} & set(attributes), tag
         assert tag == "img" or "src" not in attributes
@@ -117,7 +177,7 @@ def test_the_policy_allows_exactly_what_is_there(view: AttnView) -> None:
     (style,) = (text for tag, text in document.texts if tag == "style")
     assert policy == {
         "default-src": "'none'",
-        "script-src": sha256(scripts[-1]),
+        "script-src": f"{sha256(scripts[-1])} {sha256(document.code())}",
         "style-src": sha256(style),
         "img-src": "data:",
         "base-uri": "'none'",
@@ -128,12 +188,11 @@ def test_the_policy_allows_exactly_what_is_there(view: AttnView) -> None:
     assert document.elements[3][1]["http-equiv"] == "Content-Security-Policy"
 
 
-def test_the_script_is_made_safe_and_means_the_same(view: AttnView) -> None:
+def test_the_code_is_the_bundle_and_no_markup(view: AttnView) -> None:
     text = view.to_html()
-    assert text.count("</script>") == 2
+    assert text.count("</script>") == 4
     assert "<!--" not in text
-    (script,) = [text for tag, text in Document(text).texts if tag == "script"][1:]
-    assert script.replace("\\x3c", "<") == BUNDLE.replace("\r\n", "\n")
+    assert Document(text).code() == BUNDLE.replace("\r\n", "\n")
 
 
 def test_the_state_is_what_the_view_shows(view: AttnView) -> None:
@@ -142,11 +201,10 @@ def test_the_state_is_what_the_view_shows(view: AttnView) -> None:
     document = Document(text)
     assert document.elements[0][1]["lang"] == "ja"
     saved = document.state()
-    assert set(saved) == {"state", "binary"}
-    assert set(saved["state"]) == {*GIVEN, *SHARED} - {*BINARY}
-    for name, value in saved["state"].items():
+    assert set(saved) == {*GIVEN, *SHARED} - {*BINARY}
+    for name, value in saved.items():
         assert value == json.loads(json.dumps(getattr(view, name))), name
-    layers = decode(base64.b64decode(saved["binary"]["attention"]))
+    layers = decode(document.bytes())
     assert sorted(layers) == [("encoder", layer) for layer in range(3)]
     np.testing.assert_allclose(layers["encoder", 2].weights, view.attention_data.weights(2), atol=1e-3)
 
@@ -155,8 +213,7 @@ def test_every_layer_is_in_the_page_of_a_view_that_holds_one(monkeypatch: pytest
     monkeypatch.setattr(view_module, "ALL_AT_ONCE", 100)
     view = AttnView.from_arrays(softmax(3, 4, 5, 5), list("abcde"))
     assert len(decode(view.attention)) == 1
-    saved = Document(view.to_html()).state()
-    assert len(decode(base64.b64decode(saved["binary"]["attention"]))) == 3
+    assert len(decode(Document(view.to_html()).bytes())) == 3
     view.release()
     with pytest.raises(RuntimeError, match="released its capture"):
         view.to_html()
@@ -164,9 +221,9 @@ def test_every_layer_is_in_the_page_of_a_view_that_holds_one(monkeypatch: pytest
 
 def test_a_released_view_that_holds_everything_can_still_be_saved(view: AttnView, tmp_path: Path) -> None:
     view.release()
-    saved = Document(view.to_html()).state()
-    assert len(decode(base64.b64decode(saved["binary"]["attention"]))) == 3
-    assert saved["state"]["status"] == ""
+    document = Document(view.to_html())
+    assert len(decode(document.bytes())) == 3
+    assert document.state()["status"] == ""
     with pytest.raises(RuntimeError, match="released its capture"):
         view.save(tmp_path / "a.png")
 
@@ -186,6 +243,8 @@ def test_the_head_names_the_page_and_where_it_comes_from(view: AttnView) -> None
     assert re.fullmatch(r"attnwidget \S+", document.meta("generator"))
     assert document.meta("attnwidget-model") == "bert"
     assert document.meta("viewport") == "width=device-width, initial-scale=1"
+    assert document.meta("attnwidget-torch") == version("torch")
+    assert not [a for _, a in document.elements if a.get("name") == "attnwidget-revision"]
     assert "<title>A &lt;b&gt; title</title>" in view.to_html(title="A <b>\n title")
 
 
@@ -198,14 +257,136 @@ def test_without_javascript_there_is_the_picture_and_the_text(view: AttnView) ->
     assert "strongest links" in fallback
 
 
-def test_several_views_in_one_page(view: AttnView) -> None:
-    part = page.Part({"title": "one", "lang": "en"}, {"attention": b"1"}, None, "one")
-    document = Document(page.html([part, part], title="two"))
-    assert document.tags().count("script") == 3
+def test_several_views_share_one_copy_of_the_code(view: AttnView) -> None:
+    other = AttnView.from_arrays(softmax(1, 2, 3, 3), ["x", "y", "z"], model_name="gpt", text="x y z")
+    one, both = view.to_html(title="t"), pages.to_html([view, other], title="t")
+    document = Document(both)
+    assert len(document.scripts(id="attnwidget-code")) == 1
+    assert [document.state(at)["title"] for at in (0, 1)] == ["bert · a b c", "gpt · x y z"]
+    assert document.meta("attnwidget-model") == "bert, gpt"
+    assert sorted(decode(document.bytes(index=1))) == [("encoder", 0)]
+    assert one.count("attnwidget-bytes") == 1
     roots = [at for at, (_, attributes) in enumerate(document.elements) if attributes.get("class") == "attnwidget-view"]
     for root in roots:
         assert document.elements[root + 1] == ("script", {"type": "application/json", "class": "attnwidget-state"})
-    assert document.state(1) == {"state": {"title": "one", "lang": "en"}, "binary": {"attention": "MQ=="}}
+        assert document.elements[root + 2][1]["class"] == "attnwidget-bytes"
+    with pytest.raises(ValueError, match="at least one"):
+        pages.to_html([])
+
+
+def test_a_page_of_several_views_is_written(view: AttnView, tmp_path: Path) -> None:
+    pages.save_page(tmp_path / "two.html", [view, view], title="two")
+    assert (tmp_path / "two.html").read_bytes().decode() == pages.to_html([view, view], title="two")
+
+
+# ---- a part of it
+
+
+def test_chosen_layers_alone_are_in_the_page(view: AttnView) -> None:
+    document = Document(view.to_html(layers=[0, 2]))
+    assert sorted(decode(document.bytes())) == [("encoder", 0), ("encoder", 2)]
+    # The view shows layer 1, which is left out: the page opens on one that it has.
+    assert (document.state()["layer"], document.state()["heads"]) == (0, [])
+    assert len(document.state()["stacks"][0]["layers"]) == 3
+    assert Document(view.to_html(layers=[1])).state()["heads"] == [2, 3]
+
+
+def test_chosen_heads_keep_their_numbers(view: AttnView) -> None:
+    document = Document(view.to_html(heads=[1, 3]))
+    assert document.state()["held_heads"] == {"encoder": {str(layer): [1, 3] for layer in range(3)}}
+    for layer in range(3):
+        found = decode(document.bytes())["encoder", layer].weights
+        np.testing.assert_allclose(found[[1, 3]], view.attention_data.weights(layer, [1, 3]), atol=1e-3)
+        assert not found[[0, 2]].any()
+    # What is said of a layer at a glance stays true of all its heads.
+    container, whole = Container(document.bytes()), Container(view.attention)
+    assert container.bytes("shares/encoder/1") == whole.bytes("shares/encoder/1")
+    assert container.block("overview/encoder")["shape"] == [12, 5, 5]
+    assert all(container.bytes("overview/encoder")[at * 25 : at * 25 + 25].strip(b"\0") for at in range(12))
+
+
+def test_pairs_choose_layers_and_heads(view: AttnView) -> None:
+    document = Document(view.to_html(heads=[(0, 1), (2, 3), (2, 0)]))
+    assert sorted(decode(document.bytes())) == [("encoder", 0), ("encoder", 2)]
+    assert document.state()["held_heads"] == {"encoder": {"0": [1], "2": [0, 3]}}
+    whole = Document(view.to_html(heads=range(4)))
+    assert whole.state()["held_heads"] == {}
+    assert "shares/encoder/1" in Container(whole.bytes()).blocks
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": [3]}, r"layers: there is no 3; valid: 0 to 2"),
+        ({"layers": [-1]}, r"layers: there is no -1"),
+        ({"heads": [4]}, r"heads: there is no 4; valid: 0 to 3"),
+        ({"heads": [(0, 1, 2)]}, r"\(layer, head\) pairs"),
+        ({"layers": []}, r"would be empty"),
+        ({"heads": []}, r"would be empty"),
+    ],
+)
+def test_what_is_not_there_is_named(view: AttnView, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        view.to_html(**options)
+
+
+def test_a_page_that_would_be_too_large_says_what_takes_how_much(view: AttnView) -> None:
+    size = len(view.to_html().encode())
+    assert len(view.to_html(max_bytes=size)) > 0
+    with pytest.raises(
+        ValueError, match=rf"max_bytes: the page has {size:,} bytes, 1 more than .* 0: \d+, 1: \d+, 2: "
+    ) as e:
+        view.to_html(max_bytes=size - 1)
+    assert "layers=[...]" in str(e.value)
+
+
+def test_a_fragment_is_a_frame_that_holds_the_page(view: AttnView) -> None:
+    text = view.to_html(fragment=True, height=500, title='A "<b>" title')
+    document = Document(text)
+    ((tag, attributes),) = document.elements
+    assert tag == "iframe"
+    assert attributes["sandbox"] == "allow-scripts allow-downloads"
+    assert (attributes["title"], attributes["height"]) == ('A "<b>" title', "500")
+    assert attributes["srcdoc"] == view.to_html(title='A "<b>" title')
+    assert document.texts == []
+
+
+def test_large_data_is_dense_and_a_fragment_never_is(monkeypatch: pytest.MonkeyPatch, view: AttnView) -> None:
+    monkeypatch.setattr(page, "DENSE_FROM", 1)
+    document = Document(view.to_html())
+    assert document.scripts(data_coding="dense")
+    assert decode(document.bytes())["encoder", 2].weights.shape == (4, 5, 5)
+    ((_, attributes),) = Document(view.to_html(fragment=True)).elements
+    inside = Document(str(attributes["srcdoc"]))
+    assert inside.scripts(data_coding="base64")
+    assert inside.bytes() == document.bytes()
+
+
+# ---- dense text
+
+
+@given(st.binary(max_size=3000))
+@example(b"")
+@example(bytes(57))
+@example(b"\xff" * 57 * 64)
+def test_dense_text_is_read_back(data: bytes) -> None:
+    text = dense.encode(data)
+    assert undense(text, len(data)) == data
+    assert not set(text) & set("\0\r<")
+    assert max(text, default="a") < "\u0800"
+
+
+def test_dense_text_is_an_eighth_longer_and_pieces_follow_each_other() -> None:
+    data = np.random.default_rng(0).integers(0, 256, (1 << 20) + 1000).astype(np.uint8).tobytes()
+    text = dense.encode(data)
+    assert 1.12 < len(text.encode()) / len(data) < 1.126
+    assert undense(text, len(data)) == data
+
+
+def test_dense_text_is_what_the_page_reads() -> None:
+    """The very text that js/test/saving.test.ts reads."""
+    data = bytes((7 * i * i + 3 * i) % 251 for i in range(300))
+    assert (FIXTURES / "dense.txt").read_bytes().decode() == dense.encode(data)
 
 
 def test_a_bundle_that_was_never_built_says_how(view: AttnView, bundle: Path) -> None:
@@ -225,16 +406,24 @@ def test_save_writes_the_page(view: AttnView, tmp_path: Path, name: str) -> None
     assert files(tmp_path) == sorted([name, "page.js"])
 
 
-def test_save_writes_the_picture(view: AttnView, tmp_path: Path) -> None:
-    view.save(tmp_path / "a.png")
-    bundle = view._repr_mimebundle_()
-    assert bundle is not None
-    assert (tmp_path / "a.png").read_bytes() == base64.b64decode(bundle[0]["image/png"])
+def test_the_commit_of_a_model_from_the_hub_is_named(view: AttnView) -> None:
+    model = SimpleNamespace(config=SimpleNamespace(_commit_hash="c0ffee"))
+    view._source = lambda: model
+    document = Document(view.to_html())
+    assert document.meta("attnwidget-revision") == "c0ffee"
+    # Also once the model is gone.
+    view._source = lambda: None
+    assert Document(view.to_html()).meta("attnwidget-revision") == "c0ffee"
 
 
-@pytest.mark.parametrize("name", ["a.svg", "a", "a.pdf", "html"])
+def test_save_takes_what_to_html_takes(view: AttnView, tmp_path: Path) -> None:
+    view.save(tmp_path / "a.html", layers=[1], title="x")
+    assert (tmp_path / "a.html").read_bytes().decode() == view.to_html(layers=[1], title="x")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a", "html"])
 def test_other_suffixes_name_the_supported_ones(view: AttnView, tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"Valid: '\.html', '\.png'"):
+    with pytest.raises(ValueError, match=r"Valid: '\.html', '\.svg', '\.pdf', '\.png'"):
         view.save(tmp_path / name)
     assert files(tmp_path) == ["page.js"]
 

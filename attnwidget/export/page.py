@@ -1,8 +1,11 @@
 """One self-contained page: the views' state and weights, and the very code that runs in a notebook.
 
-The page opens from a file, with no network and no kernel. Its content security policy allows the one script and the
+The page opens from a file, with no network and no kernel. Its content security policy allows the two scripts and the
 one style written here, by their hashes, and nothing else; what the reader's text contains can never become markup or
 script. The same view gives the same bytes, so that a page may be kept under version control.
+
+The code travels deflated: one short script inflates it and puts it into the page, where the policy knows it by its
+hash. Large data is written as `dense` text, small data in base64, which survives every editor and mail.
 """
 
 from __future__ import annotations
@@ -12,16 +15,20 @@ import hashlib
 import html as markup
 import json
 import os
-import re
 import secrets
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from attnwidget.description import clean, one_line
+from attnwidget.export import dense
 
 BUNDLE = Path(__file__).parent.parent / "static" / "page.js"
+
+#: Bytes of a view from which on they are written as `dense` text: a page of that size is edited and mailed by nobody.
+DENSE_FROM = 1 << 20
 
 _LONGEST_TITLE = 200
 
@@ -32,10 +39,39 @@ body { margin: 0 auto; padding: 16px; max-width: 1600px; background: #ffffff; co
 body, pre { font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Hiragino Sans",
   "Noto Sans CJK JP", "Yu Gothic UI", sans-serif; }
 pre { white-space: pre-wrap; }
+h1 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); }
 img { max-width: 100%; background: #ffffff; }
-.attnwidget-view + .attnwidget-state + noscript + .attnwidget-view { margin-top: 24px; }
+.attnwidget-view ~ .attnwidget-view { margin-top: 24px; }
 @media (max-width: 600px) { body { padding: 8px; } }
 @media (prefers-color-scheme: dark) { body { background: #151922; color: #e8ebf2; } }
+@media print {
+  :root { color-scheme: light; }
+  body { padding: 0; max-width: none; background: #ffffff; color: #1b2230; }
+  .attnwidget-view { break-inside: avoid; }
+}
+"""
+
+# Kept small: this much of the page is not deflated. What it inserts runs at once, for inline scripts always do.
+_LOADER = """
+(async () => {
+  const say = (text) => {
+    for (const el of document.querySelectorAll(".attnwidget-view")) el.textContent = text;
+  };
+  if (!("DecompressionStream" in self)) {
+    return say("This page needs a browser of 2023 or later (DecompressionStream is missing).");
+  }
+  try {
+    const text = atob(document.getElementById("attnwidget-code").textContent);
+    const packed = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const script = document.createElement("script");
+    script.id = "attnwidget-run";
+    script.textContent = await new Response(inflated).text();
+    document.body.append(script);
+  } catch (error) {
+    say("This page is damaged: " + error);
+  }
+})();
 """
 
 
@@ -61,28 +97,30 @@ class Part:
     text: str
 
 
-def html(parts: Sequence[Part], *, title: str, model: str = "", version: str = "") -> str:
+def html(
+    parts: Sequence[Part], *, title: str, provenance: Mapping[str, str] | None = None, dense_from: int = DENSE_FROM
+) -> str:
     """The page, as text to be written as UTF-8.
 
     Parameters
     ----------
     parts
-        The views, in the order shown.
+        The views, in the order shown. They share one copy of the code.
     title
         Of the page. Any text: it is escaped.
-    model
-        Name of the model, for the record in the page's head.
-    version
-        Of attnwidget, likewise.
+    provenance
+        What the page was made of and with, by name, for the record in its head.
+    dense_from
+        Bytes of a view from which on they are written as `dense` text.
 
     Raises
     ------
     RuntimeError
         If the page's script was never built.
     """
-    script = _bundle()
+    code = _bundle()
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(_STYLE)}'; "
+        f"default-src 'none'; script-src '{_hash(_LOADER)}' '{_hash(code)}'; style-src '{_hash(_STYLE)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     language = parts[0].state.get("lang", "en") if parts else "en"
@@ -93,22 +131,51 @@ def html(parts: Sequence[Part], *, title: str, model: str = "", version: str = "
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta name="generator" content="{_escape(f"attnwidget {version}".strip())}">',
-        f'<meta name="attnwidget-model" content="{_escape(one_line(model, _LONGEST_TITLE))}">',
+    ]
+    for name, text in (provenance or {}).items():
+        lines.append(f'<meta name="{_escape(name)}" content="{_escape(one_line(text, _LONGEST_TITLE))}">')
+    lines += [
         f"<title>{_escape(one_line(title, _LONGEST_TITLE)) or 'attnwidget'}</title>",
         f"<style>{_STYLE}</style>",
         "</head>",
-        '<body><div id="attnwidget">',
+        f'<body><main id="attnwidget"><h1>{_escape(one_line(title, _LONGEST_TITLE)) or "attnwidget"}</h1>',
     ]
     for part in parts:
-        binary = {name: base64.b64encode(data).decode("ascii") for name, data in part.binary.items()}
-        saved = {"state": part.state, "binary": binary}
         lines += [
             '<div class="attnwidget-view"></div>',
-            f'<script type="application/json" class="attnwidget-state">{_json(saved)}</script>',
+            f'<script type="application/json" class="attnwidget-state">{_json(part.state)}</script>',
+            *(_data(name, data, dense_from) for name, data in part.binary.items()),
             f"<noscript>{_fallback(part)}</noscript>",
         ]
-    return "\n".join([*lines, f"</div><script>{script}</script>", "</body></html>", ""])
+    packed = base64.b64encode(zlib.compress(code.encode(), 9)).decode("ascii")
+    lines += [
+        f'</main><script type="text/plain" id="attnwidget-code">{packed}</script>',
+        f"<script>{_LOADER}</script>",
+        "</body></html>",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def frame(document: str, *, title: str, height: int) -> str:
+    """A page as a piece of another one: a frame that runs scripts of its own and touches nothing around it.
+
+    Parameters
+    ----------
+    document
+        From `html`, better without `dense` text: half of its characters are long in JSON, where notebooks keep them.
+    title
+        What screen readers call the frame.
+    height
+        In CSS pixels.
+    """
+    name = _escape(one_line(title, _LONGEST_TITLE)) or "attnwidget"
+    # Nothing but these two ends or changes the text of an attribute in quotes.
+    inside = document.replace("&", "&amp;").replace('"', "&quot;")
+    return (
+        f'<iframe title="{name}" sandbox="allow-scripts allow-downloads" width="100%" height="{int(height)}" '
+        f'style="border:0;display:block;width:100%;background:#ffffff" srcdoc="{inside}"></iframe>'
+    )
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:
@@ -133,14 +200,21 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
 
 def _bundle() -> str:
     try:
-        script = BUNDLE.read_text(encoding="utf-8")
+        return BUNDLE.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RuntimeError(
             f"{BUNDLE} is missing: build it with `npm run build` in js/, or install attnwidget"
         ) from None
-    # Browsers hash the text between the tags as they parsed it, so nothing in it may end the script early or open a
-    # comment; inside the string literals where such text can stand, \x3c means the same.
-    return re.sub(r"<(?=/?script|!--)", r"\\x3c", script, flags=re.IGNORECASE)
+
+
+def _data(name: str, data: bytes, dense_from: int) -> str:
+    coding, text = ("dense", dense.encode(data)) if len(data) >= dense_from else ("base64", _base64(data))
+    head = f'class="attnwidget-bytes" data-name="{_escape(name)}" data-coding="{coding}" data-length="{len(data)}"'
+    return f'<script type="text/plain" {head}>{text}</script>'
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _hash(content: str) -> str:
@@ -158,8 +232,8 @@ def _fallback(part: Part) -> str:
     )
     image = ""
     if part.picture is not None:
-        data = base64.b64encode(part.picture).decode("ascii")
-        image = f'<img alt="{_escape(str(part.state.get("title", "")))}" src="data:image/png;base64,{data}">'
+        title = _escape(str(part.state.get("title", "")))
+        image = f'<img alt="{title}" src="data:image/png;base64,{_base64(part.picture)}">'
     return f"{image}<pre>{_escape(words)}</pre>"
 
 

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attnwidget import scene
 from attnwidget.export import font, png
 from attnwidget.export.atlas import atlas
 from attnwidget.export.canvas import MARGIN, WHITE, Canvas, Colour, Floats
 from attnwidget.export.colours import FAINT, HEADS, INK, KINDS, MUTED, QUERY, STROKE
-from attnwidget.selection import Selection, mean_weights
+from attnwidget.pictured import Pictured, pictured
+from attnwidget.selection import Selection
 
 if TYPE_CHECKING:
     from attnwidget.attention import Attention, Stack
@@ -30,6 +32,8 @@ _WIDTH = 760
 _COLUMN = 180
 _TALLEST = 616
 _LONGEST_LABEL = 14
+#: How strong strokes and cells of dimmed keys are.
+_DIM = 0.25
 
 
 def picture(attention: Attention, selection: Selection, *, title: str = "") -> bytes:
@@ -45,17 +49,20 @@ def picture(attention: Attention, selection: Selection, *, title: str = "") -> b
         The first line of the picture.
     """
     stack = attention.stacks[selection.stack]
-    rows = selection.rows(stack)
     if selection.mode == "heads":
         return _small(atlas(attention, selection), title or attention.model_name)
-    series = [mean_weights(attention, selection.stack, heads, rows) for heads in selection.series(stack)]
-    if not series or not rows or not stack.keys:
+    said, found = selection.label(stack), None
+    try:
+        found = pictured(attention, selection)
+    except ValueError as error:  # no rollout: tokens and keys differ, or too many of them
+        said = str(error)
+    if found is None:
         canvas = Canvas(96, _WIDTH)
-        canvas.caption(40, selection.label(stack), MUTED, scale=1)
+        canvas.caption(40, said, MUTED, scale=1)
     elif selection.mode == "matrix":
-        canvas = _matrix(stack, selection, rows, series)
+        canvas = _matrix(stack, selection, found)
     else:
-        canvas = _lines(stack, selection, rows, series)
+        canvas = _lines(stack, selection, found)
     return _small(canvas, title or attention.model_name)
 
 
@@ -71,61 +78,33 @@ def _small(canvas: Canvas, title: str) -> bytes:
     return data
 
 
-class _Rows:
-    """A series of the scene: rows of exact weights."""
-
-    def __init__(self, weights: Floats, first: int) -> None:
-        self._weights, self._first = weights, first
-        self._sums = weights.sum(axis=1, dtype=np.float64)
-
-    def row(self, query: int) -> Floats:
-        row: Floats = self._weights[query - self._first]
-        return row
-
-    def row_sum(self, query: int) -> float:
-        return float(self._sums[query - self._first])
-
-
-def _lines(stack: Stack, selection: Selection, rows: range, series: Sequence[Floats]) -> Canvas:
-    longest = max(len(rows), len(stack.keys))
+def _lines(stack: Stack, selection: Selection, found: Pictured) -> Canvas:
+    queries, keys = found.look.queries.tokens, found.look.keys.tokens
+    rows = found.rows
+    longest = max(len(rows), len(keys))
     height = min(_TALLEST, max(3, longest) * 22)
     top = 60
     canvas = Canvas(top + height + 48, _WIDTH)
-    canvas.caption(34, _what(stack, selection, rows), MUTED, scale=1)
+    canvas.caption(34, _what(stack, selection, found), MUTED, scale=1)
 
-    chosen = [query for query in selection.queries if query in rows] or list(rows)
-    focused = len(chosen) < len(rows) or bool(selection.keys)
-    lines = [_Rows(weights, rows.start) for weights in series]
-    drawn = scene.strokes(
-        lines,
-        chosen,
-        # The budget is a rule for rows: who looks at a chosen key is shown however little it is.
-        budget=1.0 if selection.keys else selection.budget,
-        max_strokes=selection.max_strokes,
-        keys=selection.keys or None,
-    )
-    if focused:
+    if found.ground is not None:
         # What was not chosen stays as a faint ground, as on the page.
-        ground = scene.strokes(lines, rows, budget=selection.budget, max_strokes=selection.max_strokes)
-        _curves(canvas, stack, selection, rows, ground, (top, height), fade=0.12, focused=False)
-    _curves(canvas, stack, selection, rows, drawn, (top, height), fade=1.0, focused=focused)
+        _curves(canvas, selection, found, found.ground, (top, height), fade=0.12, focused=False)
+    _curves(canvas, selection, found, found.strokes, (top, height), fade=1.0, focused=found.ground is not None)
 
-    query_tokens = [stack.queries[query] for query in rows]
-    marked = {query - rows.start for query in selection.queries}
-    _labels(canvas, query_tokens, rows.start, (top, height), selection, marked, right=False)
-    _labels(canvas, stack.keys, 0, (top, height), selection, set(selection.keys), right=True)
-    mean = np.mean(series, axis=0)[[query - rows.start for query in chosen]]
-    if len(chosen) == 1 and height / len(stack.keys) > font.HEIGHT:
-        _numbers(canvas, mean[0], (top, height))
-    canvas.caption(top + height + 18, _ledger(stack, selection, mean, drawn), MUTED, scale=1)
+    marked = set(found.chosen) if selection.queries else set()
+    _labels(canvas, [queries[row] for row in rows], rows[0], (top, height), selection, marked, right=False)
+    _labels(canvas, keys, 0, (top, height), selection, set(found.keys), right=True)
+    if len(found.chosen) == 1 and height / len(keys) > font.HEIGHT:
+        _numbers(canvas, found.joint.row(found.chosen[0]), found.look.hidden, (top, height))
+    canvas.caption(top + height + 18, _ledger(found), MUTED, scale=1)
     return canvas
 
 
 def _curves(
     canvas: Canvas,
-    stack: Stack,
     selection: Selection,
-    rows: range,
+    found: Pictured,
     strokes: scene.Strokes,
     band: tuple[int, int],
     *,
@@ -133,28 +112,30 @@ def _curves(
     focused: bool,
 ) -> None:
     top, height = band
+    rows, keys = found.rows, found.look.keys.tokens
     weight = np.asarray(strokes.weight, dtype=np.float32)
     query, key = np.asarray(strokes.query, dtype=np.int64), np.asarray(strokes.key, dtype=np.int64)
-    start = top + (query - rows.start + 0.5) * height / len(rows)
-    stop = top + (key + 0.5) * height / len(stack.keys)
+    start = top + (query - rows[0] + 0.5) * height / len(rows)
+    stop = top + (key + 0.5) * height / len(keys)
     palette: list[Colour] = [STROKE, *KINDS.values(), QUERY, *HEADS]
     if selection.highlight == "query" and focused:
         colour = np.full(len(key), 3)
     elif selection.highlight == "special":
-        of_key = np.array([1 + list(KINDS).index(token.kind) if token.kind in KINDS else 0 for token in stack.keys])
+        of_key = np.array([1 + list(KINDS).index(token.kind) if token.kind in KINDS else 0 for token in keys])
         colour = of_key[key]
-    elif len(selection.series(stack)) > 1:
+    elif len(found.series) > 1:
         colour = 4 + np.asarray(strokes.series, dtype=np.int64) % len(HEADS)
     else:
         colour = np.zeros(len(key), dtype=np.int64)
-    thin = min(1.0, max(0.55, height / max(len(rows), len(stack.keys)) / 24))
+    thin = min(1.0, max(0.55, height / max(len(rows), len(keys)) / 24))
     crowd = 0.45 + 0.55 * min(1.0, np.sqrt(600 / max(1, len(key))))
+    dimmed = np.where(found.look.dimmed[key], _DIM, 1.0)
     canvas.curves(
         (MARGIN + _COLUMN, _WIDTH - MARGIN - _COLUMN),
         start.astype(np.float32),
         stop.astype(np.float32),
         ((0.6 + 3.6 * weight) * thin).astype(np.float32),
-        np.minimum(1, (0.06 + 0.86 * np.sqrt(weight)) * crowd * fade).astype(np.float32),
+        np.minimum(1, (0.06 + 0.86 * np.sqrt(weight)) * crowd * fade * dimmed).astype(np.float32),
         palette,
         colour,
     )
@@ -185,56 +166,84 @@ def _labels(
         canvas.text(x, y, line, _shade(tokens[index], selection, index in marked), scale)
 
 
-def _numbers(canvas: Canvas, weights: Floats, band: tuple[int, int]) -> None:
-    """The weights of a single row, at the right edge."""
+def _numbers(canvas: Canvas, values: Floats, hidden: NDArray[np.bool_], band: tuple[int, int]) -> None:
+    """The numbers of a single row, at the right edge; none for keys that are left out."""
     top, height = band
-    pitch = height / max(1, len(weights))
-    for key, weight in enumerate(weights):
-        line = f"{weight:.3f}"
-        canvas.text(_WIDTH - 4 - font.width(line), top + (key + 0.5) * pitch - 3.5, line, MUTED)
+    pitch = height / max(1, len(values))
+    for key, value in enumerate(values):
+        if not hidden[key]:
+            line = f"{value:.3f}"
+            canvas.text(_WIDTH - 4 - font.width(line), top + (key + 0.5) * pitch - 3.5, line, MUTED)
 
 
-def _matrix(stack: Stack, selection: Selection, rows: range, series: Sequence[Floats]) -> Canvas:
-    weights = np.mean(series, axis=0)
+def _matrix(stack: Stack, selection: Selection, found: Pictured) -> Canvas:
+    rows, keys = found.rows, found.look.keys.tokens
+    queries = found.look.queries.tokens
+    values = found.joint.rows
+    shade, scale_said = _shades(values, selection.scale, np.array([found.look.baseline(row) for row in rows]))
     # Several cells to a pixel show the largest of them.
-    step = max(1, -(-max(weights.shape) // 512))
-    pooled = np.maximum.reduceat(weights, np.arange(0, weights.shape[0], step), axis=0)
-    pooled = np.maximum.reduceat(pooled, np.arange(0, weights.shape[1], step), axis=1)
+    step = max(1, -(-max(values.shape) // 512))
+    pooled = np.maximum.reduceat(shade, np.arange(0, values.shape[0], step), axis=0)
+    pooled = np.maximum.reduceat(pooled, np.arange(0, values.shape[1], step), axis=1)
     cell = max(1, min(28, 512 // max(pooled.shape)))
     scale = 2 if cell >= 20 else 1
-    largest = float(pooled.max())
-    shade = np.sqrt(pooled / largest) if largest > 0 else pooled
-    colours = np.array([_ramp(token, selection) for token in stack.keys], dtype=np.float32)[::step]
-    chosen = np.isin(np.arange(rows.start, rows.stop, step), selection.queries)
+    colours = np.array([_ramp(token, selection) for token in keys], dtype=np.float32)[::step]
+    at_rows = np.arange(rows[0], rows[-1] + 1, step)
+    marked = set(found.chosen) if selection.queries else set()
+    chosen = np.isin(at_rows, list(marked))
     if chosen.any():
-        shade = shade * np.where(chosen, 1, 0.3)[:, None]
-    image = np.asarray(WHITE, dtype=np.float32) + (colours[None] - 255) * shade[..., None]
+        pooled = pooled * np.where(chosen, 1, 0.3)[:, None]
+    pooled = pooled * np.where(found.look.dimmed[::step], _DIM, 1.0)
+    image = np.asarray(WHITE, dtype=np.float32) + (colours[None] - 255) * pooled[..., None]
     image = image.repeat(cell, axis=0).repeat(cell, axis=1).astype(np.float32)
 
     every = max(1, int(np.ceil((font.HEIGHT + 1) / cell)))
-    names = [label(token, index) for index, token in enumerate(stack.keys)][:: step * every]
+    names = [label(token, index) for index, token in enumerate(keys)][:: step * every]
     above = max(map(font.width, names)) * scale + 12
     left, top = MARGIN + _COLUMN, 56 + above
     height, width = image.shape[:2]
-    canvas = Canvas(top + height + 44, max(_WIDTH, left + width + MARGIN))
-    canvas.caption(34, _what(stack, selection, rows, mean=True), MUTED, scale=1)
+    canvas = Canvas(top + height + 60, max(_WIDTH, left + width + MARGIN))
+    canvas.caption(34, _what(stack, selection, found, mean=True), MUTED, scale=1)
     canvas.rectangle(left - 1, top - 1, width + 2, height + 2, FAINT)
     canvas.image(left, top, image)
     for index in range(0, pooled.shape[0], every):
-        at = rows.start + index * step
-        line = label(stack.queries[at], at)
-        tint = _shade(stack.queries[at], selection, at in selection.queries)
+        at = int(at_rows[index])
+        line = label(queries[at], at)
+        tint = _shade(queries[at], selection, at in marked)
         y = top + (index + 0.5) * cell - 3.5 * scale
         canvas.text(left - 8 - font.width(line, scale), y, line, tint, scale)
     for index in range(0, pooled.shape[1], every):
         at = index * step
-        line = label(stack.keys[at], at)
-        tint = _shade(stack.keys[at], selection, at in selection.keys)
+        line = label(keys[at], at)
+        tint = _shade(keys[at], selection, at in found.keys)
         x = left + (index + 0.5) * cell - 3.5 * scale
         canvas.text(x, top - 8 - font.width(line, scale), line, tint, scale, upright=True)
     scope = f"{step} × {step} cells a pixel, the largest shown · " if step > 1 else ""
-    canvas.caption(top + height + 16, f"{scope}white 0 · darkest {largest:.3f} · square-root scale", MUTED, scale=1)
+    canvas.caption(top + height + 16, f"{scope}{scale_said}", MUTED, scale=1)
+    canvas.caption(top + height + 32, _ledger(found, budget=False), MUTED, scale=1)
     return canvas
+
+
+def _shades(values: Floats, scale: str, baseline: NDArray[np.float64]) -> tuple[Floats, str]:
+    """How dark each cell is, 0 to 1, and the scale in words."""
+    largest = float(values.max())
+    ends = f"white 0 · darkest {largest:.3f}"
+    if not largest > 0:
+        return np.zeros_like(values), ends
+    if scale == "relative":
+        times = np.divide(values, baseline[:, None], out=np.zeros(values.shape), where=baseline[:, None] > 0)
+        most = max(2.0, 2.0 ** np.ceil(np.log2(max(1.0, times.max()))))
+        shade = 0.5 + 0.5 * np.log2(np.maximum(times, 1 / most)) / np.log2(most)
+        said = f"times the even share · white 1/{most:.0f} · half dark 1 · darkest {most:.0f}"
+    elif scale == "log":
+        bottom = np.floor(np.log10(largest) - 3)
+        shade = (np.log10(np.maximum(values, 10**bottom)) - bottom) / (np.log10(largest) - bottom)
+        said = f"white up to {10**bottom:g} · darkest {largest:.3f} · logarithmic scale"
+    elif scale == "linear":
+        shade, said = values / largest, f"{ends} · linear scale"
+    else:
+        shade, said = np.sqrt(values / largest), f"{ends} · square-root scale"
+    return np.clip(shade, 0, 1).astype(np.float32), said
 
 
 def label(token: Token, position: int) -> str:
@@ -254,25 +263,33 @@ def _ramp(token: Token, selection: Selection) -> Colour:
     return KINDS.get(token.kind, STROKE) if selection.highlight == "special" else STROKE
 
 
-def _what(stack: Stack, selection: Selection, rows: range, *, mean: bool = False) -> str:
-    count = len(selection.series(stack))
-    parts = [selection.label(stack) + (", their mean" if mean and count > 1 else "")]
-    if len(rows) < len(stack.queries):
-        parts.append(f"queries {rows[0]} to {rows[-1]} of {len(stack.queries)}")
+def _what(stack: Stack, selection: Selection, found: Pictured, *, mean: bool = False) -> str:
+    together = "largest" if selection.aggregate == "max" else "mean"
+    parts = [selection.label(stack) + (f", their {together}" if mean and len(found.series) > 1 else "")]
+    if found.norms_of:
+        of = "what is written" if found.norms_of == "written" else "weight × value"
+        parts.append(f"share of {of}")
+    elif selection.measure == "contribution":
+        parts.append("weights (no value vectors)")
+    tokens = len(found.look.queries.tokens)
+    if len(found.rows) < tokens:
+        unit = "words" if selection.unit == "words" else "queries"
+        parts.append(f"{unit} {found.rows[0]} to {found.rows[-1]} of {tokens}")
+    if not found.look.shown_rows.all():
+        parts.append(f"{selection.pair[0]}→{selection.pair[1]} only".upper().replace("ONLY", "only"))
     return " · ".join([*parts, "query → key"])
 
 
-def _ledger(stack: Stack, selection: Selection, mean: Floats, strokes: scene.Strokes) -> str:
-    """Where the mass of the rows in view went; `mean` is the rows' mean over heads."""
+def _ledger(found: Pictured, *, budget: bool = True) -> str:
+    """Where the mass of the rows in view went."""
     names = {"cls": "[CLS]", "sep": "[SEP]", "punct": "punctuation", "other": "other special", "word": "words"}
-    index = np.array([scene.KINDS.index(token.kind) for token in stack.keys])
-    received = mean.sum(axis=0, dtype=np.float64)
-    total = received.sum()
-    left_out = 1 - min(1.0, received[list(selection.keys)].sum() / total) if selection.keys and total > 0 else 0.0
-    ledger = scene.ledger(strokes, np.bincount(index, weights=received, minlength=len(scene.KINDS)), left_out)
-    fates = ("drawn", "below", "left_out")
-    words = ("drawn {} %", "below the stroke budget {} %", "left out {} %")
-    shares = scene.percents([ledger.fate[name] for name in fates])
-    said = [word.format(share) for word, share in zip(words, shares, strict=True) if share or word != words[2]]
-    kinds = zip(scene.KINDS, scene.percents([ledger.kinds[name] for name in scene.KINDS]), strict=True)
+    fate = found.ledger.fate
+    # A matrix draws every cell that is not left out: it has no stroke budget.
+    fates = fate if budget else {"drawn": fate["drawn"] + fate["below"], "left_out": fate["left_out"]}
+    words = {"drawn": "drawn {} %", "below": "below the stroke budget {} %", "left_out": "left out {} %"}
+    shares = scene.percents(list(fates.values()))
+    said = [words[name].format(share) for name, share in zip(fates, shares, strict=True) if share or name != "left_out"]
+    if found.remaining is not None:
+        said.append(f"renormalised over the remaining {round(100 * found.remaining)} %")
+    kinds = zip(scene.KINDS, scene.percents([found.ledger.kinds[name] for name in scene.KINDS]), strict=True)
     return " · ".join(said + [f"{names[kind]} {share} %" for kind, share in kinds if share])

@@ -1,30 +1,30 @@
 /** Start of an exported page: every state block in it becomes a view, through the same code as in a notebook. */
 
 import { PageModel } from "./host";
+import { fromBase64, fromDense } from "./saving/dense";
+import { ownPage } from "./saving/html";
 import widget from "./widget";
 
-interface SavedView {
-  state: Record<string, unknown>;
-  /** Traits that are bytes, in base64. */
-  binary: Record<string, string>;
+/** The traits of bytes that follow a state block. */
+function* bytesAfter(block: Element): Generator<[name: string, bytes: Uint8Array]> {
+  for (let next = block.nextElementSibling; next?.matches("script.attnwidget-bytes"); next = next.nextElementSibling) {
+    const { name = "", coding, length } = (next as HTMLScriptElement).dataset;
+    const text = next.textContent ?? "";
+    yield [name, coding === "dense" ? fromDense(text, Number(length)) : fromBase64(text)];
+  }
 }
 
-function fromBase64(text: string): Uint8Array {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
-  return bytes;
-}
-
+const views = [];
 for (const block of document.querySelectorAll("script.attnwidget-state")) {
   const el = block.previousElementSibling;
   if (!(el instanceof HTMLElement)) continue;
   try {
-    const saved = JSON.parse(block.textContent ?? "") as SavedView;
-    const binary = Object.entries(saved.binary).map(([name, text]) => [name, fromBase64(text)]);
-    const model = new PageModel({ ...saved.state, ...Object.fromEntries(binary) });
+    const state = JSON.parse(block.textContent ?? "") as Record<string, unknown>;
+    const model = new PageModel({ ...state, ...Object.fromEntries(bytesAfter(block)) });
     widget.render({ model, el });
+    views.push({ block, model });
   } catch (error) {
     el.textContent = `This view cannot be read: ${error instanceof Error ? error.message : error}`;
   }
 }
+ownPage(views);
