@@ -1,5 +1,6 @@
 /** Below every picture: what it is a picture of, and what a reader has to know. */
 
+import { COMPARED_MODES, caveatsHere } from "../caveats";
 import type { StringKey } from "../strings";
 import type { View } from "../view";
 
@@ -26,6 +27,9 @@ export function Footer({ view }: { view: View }) {
   );
   const heads = counts.length > 1 ? `${counts[0]}–${counts.at(-1)}` : String(counts[0] ?? 0);
   const values = { layers: stack?.layers.length ?? 0, heads, tokens: queries, queries, keys };
+  const said = caveatsHere(view);
+  const mode = synced.mode.value;
+  const comparing = view.data.compared.value !== undefined && COMPARED_MODES.has(mode);
   return (
     <footer class="footer">
       <span class="footer-title">
@@ -40,7 +44,16 @@ export function Footer({ view }: { view: View }) {
           {note}
         </span>
       ))}
-      <span class="hint">{t(`hint.${synced.mode.value}`)}</span>
+      {said.length > 0 && (
+        <ul class="caveats">
+          {said.map((key) => (
+            <li key={key}>{t(key)}</li>
+          ))}
+        </ul>
+      )}
+      <span class="hint">
+        {comparing ? t(mode === "heads" ? "compare.keys.heads" : "compare.keys") : t(`hint.${mode}`)}
+      </span>
     </footer>
   );
 }

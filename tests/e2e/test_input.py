@@ -1,0 +1,138 @@
+"""The input box and linked views in a real JupyterLab: typed on the page, run by the kernel, drawn on the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from lab import Lab, LabNotebook
+from opened import READY, Opened, Shown
+from playwright.sync_api import Browser, Page, expect
+
+from attnwidget import AttnView
+
+MODEL = """
+import torch; torch.set_num_threads(1)
+import transformers
+from attnwidget import AttnView
+model = transformers.AutoModel.from_pretrained({path!r}).eval()
+tokenizer = transformers.AutoTokenizer.from_pretrained({path!r})
+view = AttnView(model, "The dog chased the cat", tokenizer=tokenizer, layer=3, selected_queries=[2])
+view
+"""
+
+# IPython keeps what cells gave, too.
+FORGET = """
+import gc
+def forget():
+    global model, _, __, ___
+    Out.clear()
+    del model
+    _ = __ = ___ = None
+forget()
+gc.collect()
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    server = Lab(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1300, "height": 2400})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    yield page
+    context.close()
+
+
+def shown(page: Page, index: int = 0) -> Shown:
+    view = Shown(page, index)
+    expect(view.find(READY).first).to_be_visible(timeout=60_000)
+    return view
+
+
+def read(notebook: LabNotebook, index: int) -> object:
+    return json.loads(notebook.run(index))
+
+
+def test_another_text_is_typed_run_and_drawn(lab: Lab, page: Page, minilm_path: str) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    notebook = lab.open(
+        page,
+        "input",
+        [
+            MODEL.format(path=minilm_path),
+            "import json; print(json.dumps([[t['text'] for t in view.tokens['text']], view.inputs, view.layer]))",
+            "view.run('It rains.')",
+            FORGET,
+            "print(json.dumps(view.can_run))",
+        ],
+    )
+    notebook.run(0)
+    view = shown(page)
+    expect(view.find(".input-now")).to_have_text("The dog chased the cat")
+    view.find(".input-head button").click()
+    field = view.find("textarea[name=text]")
+    expect(field).to_have_value("The dog chased the cat")
+    field.fill("Cats sleep")
+    # What is typed is no shortcut of the notebook, nor of the page.
+    field.press("End")
+    cells = page.locator(".jp-CodeCell").count()
+    field.press_sequentially(" all ddaa day.")
+    assert page.locator(".jp-CodeCell").count() == cells
+    field.press("Control+Enter")
+    expect(view.find(".input-said")).to_have_text("Done: the picture shows the new text.", timeout=60_000)
+    shown(page)
+    texts = view.find(".tokens-query .token-text").all_inner_texts()
+    assert texts[:3] == ["[CLS]", "cats", "sleep"]
+    told = read(notebook, 1)
+    assert told == [texts, {"text": "Cats sleep all ddaa day.", "text_pair": None, "target": None}, 3]
+    assert "Cats sleep all" in view.find(".footer-title").inner_text()
+    assert view.strokes() > 0
+    assert view.selected("query") == []
+
+    # The other way: Python runs, the field follows.
+    notebook.run(2)
+    expect(view.find("textarea[name=text]")).to_have_value("It rains.")
+
+    # What the model cannot do is said here, not in the notebook.
+    view.find("textarea[name=text]").fill("word " * 4000)
+    view.find(".input-run").click()
+    expect(view.find(".input-said")).to_contain_text("The model did not run:", timeout=60_000)
+    assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+
+    # The kernel tells once the cell is done: a model may die in the middle of anything.
+    notebook.run(3)
+    assert read(notebook, 4) is False
+    expect(view.find(".input-reason")).to_contain_text("no longer in memory")
+    view.find("textarea[name=text]").fill("Still here?")
+    expect(view.find(".input-run")).to_have_attribute("aria-disabled", "true")
+    view.find("textarea[name=text]").press("Control+Enter")
+    expect(view.find(".input-said")).not_to_contain_text("Python runs")
+    assert errors == []
+
+
+def test_linked_views_move_together_on_the_page(lab: Lab, page: Page, minilm_path: str) -> None:
+    cell = MODEL.format(path=minilm_path).replace(
+        "\nview\n", "\nother = AttnView(view.attention_data)\nview.beside(other)\n"
+    )
+    notebook = lab.open(page, "linked", [cell, "import json; print(json.dumps([other.layer, other.selected_queries]))"])
+    notebook.run(0)
+    one, two = shown(page, 0), shown(page, 1)
+    assert (two.layer(), two.selected("query")) == (3, [2])
+    two.find("[aria-label='Next layer']").click()
+    expect(one.find("[role=spinbutton]")).to_have_text("4")
+    one.token("query", 4).click()
+    expect(two.find(".tokens-query [data-index='4']")).to_have_attribute("aria-selected", "true")
+    assert read(notebook, 1) == [4, [4]]
+
+
+def test_an_exported_page_offers_no_box(opened: Opened, view: AttnView) -> None:
+    assert opened.view(view).find(".input-box").count() == 0
