@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attnwidget.attention import Attention as Attention
     from attnwidget.capture import capture as capture
+    from attnwidget.export.pages import save_page as save_page
+    from attnwidget.linking import link as link
     from attnwidget.profiles import HeadProfile as HeadProfile
     from attnwidget.profiles import profile as profile
     from attnwidget.view import AttnView as AttnView
 
     __version__: str
 
-__all__ = ["Attention", "AttnView", "HeadProfile", "__version__", "capture", "profile"]
+__all__ = ["Attention", "AttnView", "HeadProfile", "__version__", "capture", "link", "profile", "save_page"]
 
 _WHERE = {
     "AttnView": "attnwidget.view",
     "Attention": "attnwidget.attention",
     "HeadProfile": "attnwidget.profiles",
+    "link": "attnwidget.linking",
     "profile": "attnwidget.profiles",
+    "save_page": "attnwidget.export.pages",
 }
 
 

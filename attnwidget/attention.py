@@ -21,6 +21,7 @@ from attnwidget.overviews import Block, blocks, overview
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
     from attnwidget.statistics.heads import HeadStatistics
     from attnwidget.statistics.labels import HeadLabel
@@ -267,6 +268,44 @@ class Attention:
             index=pandas.Index([t.text for t in chosen.queries], name="query"),
             columns=pandas.Index([t.text for t in chosen.keys], name="key"),
         )
+
+    def plot(
+        self,
+        layer: int,
+        heads: Heads | Sequence[tuple[int, int]] = None,
+        kind: str = "lines",
+        ax: Axes | None = None,
+        *,
+        stack: str | None = None,
+        **options: Any,
+    ) -> Axes:
+        """A figure for a paper, drawn by matplotlib as the page draws it. Needs matplotlib (the extra ``plot``).
+
+        Neither pyplot nor rcParams are touched. `AttnView.save` writes the figure of what a view shows, with text as
+        text; of the axes given here, ``ax.figure.savefig(...)`` does, by your own settings.
+
+        Parameters
+        ----------
+        layer : int
+        heads : None, int, sequence of int, or sequence of (layer, head)
+            None: all heads of the layer. 2 to 6 heads are lines in a colour each, more are their mean.
+        kind : "lines" | "matrix"
+        ax : matplotlib Axes, optional
+            To draw into; a figure of its own where not given.
+        stack : str, optional
+            The first where not given.
+        **options
+            `queries` and `keys` (positions chosen), `highlight`, `budget`, `max_strokes`, `measure`, `aggregate`,
+            `sinks`, `pair`, `unit` and `scale` as of a view; `caption` (False for none); `width` of an own figure, in
+            inches.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from attnwidget.figures.asked import plot
+
+        return plot(self, layer, heads, kind, ax, stack, options)
 
     # What it holds
 

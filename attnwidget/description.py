@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+from attnwidget.spans import kv_heads, window
+from attnwidget.words import word_starts, word_tokens
 
 if TYPE_CHECKING:
     from attnwidget.attention import Attention, Stack
     from attnwidget.inputs.tokens import Token
+    from attnwidget.layers import LayerInfo
 
 #: What tokenizers write for a space that is part of a token.
 _SPACES = ("Ġ", "▁", " ")
+
+#: Kinds of key that are no part of the text.
+SPECIAL = ("cls", "sep", "other")
 
 #: Characters of the text that a title carries.
 LONGEST_TEXT = 80
@@ -54,6 +62,7 @@ def tokens_and_stacks(attention: Attention) -> tuple[dict[str, list[dict[str, An
         return name
 
     stacks = []
+    records = attention._layers or {}
     for stack in attention.stacks.values():
         queries, keys = names.get(stack.name, ("text", "text"))
         stacks.append(
@@ -61,15 +70,50 @@ def tokens_and_stacks(attention: Attention) -> tuple[dict[str, list[dict[str, An
                 "name": stack.name,
                 "queries": name_of(stack.queries, queries, f"{stack.name} queries"),
                 "keys": name_of(stack.keys, keys, f"{stack.name} keys"),
+                "causal": stack.causal is True,
+                "sinks": sinks(stack),
                 "layers": [
-                    {"heads": layer.heads, "source": layer.source, "note": clean(layer.note)} for layer in stack.layers
+                    _layer(info, record)
+                    for info, record in zip(stack.layers, records.get(stack.name, [None] * stack.n_layers), strict=True)
                 ],
             }
         )
     return {name: _tokens(tokens) for name, tokens in sequences.items()}, stacks
 
 
+def sinks(stack: Stack) -> list[int]:
+    """Positions of the keys that the sinks switch is about: special tokens, and the first key of a causal stack.
+
+    A causal model rests the weight that it has no use for on the first key, whatever token that is: its first row can
+    look nowhere else.
+    """
+    return [i for i, key in enumerate(stack.keys) if key.kind in SPECIAL or (i == 0 and stack.causal is True)]
+
+
+def _layer(info: LayerInfo, record: Any) -> dict[str, Any]:
+    """One layer; what it does not have (shared keys, a window) is left out."""
+    out: dict[str, Any] = {"heads": info.heads, "source": info.source, "note": clean(info.note)}
+    if record is None:
+        return out
+    if (shared := kv_heads(record)) is not None:
+        out["kv_heads"] = shared
+    keys, chunked = window(record)
+    if keys is not None:
+        out["chunk" if chunked else "window"] = keys
+    return out
+
+
 def _tokens(tokens: Sequence[Token]) -> list[dict[str, Any]]:
+    """Tokens as JSON. The first piece of a word of several carries what the whole word is called, as `whole`."""
+    said = _pieces(tokens)
+    edges = [*word_starts(tokens).tolist(), len(tokens)]
+    for (start, stop), word in zip(pairwise(edges), word_tokens(tokens), strict=True):
+        if stop - start > 1:
+            said[start]["whole"] = {"text": clean(word.text), "role": word.role, "kind": word.kind}
+    return said
+
+
+def _pieces(tokens: Sequence[Token]) -> list[dict[str, Any]]:
     return [
         {
             "text": clean(token.text),
@@ -79,6 +123,8 @@ def _tokens(tokens: Sequence[Token]) -> list[dict[str, Any]]:
             "word": token.word,
             # Only where the space belongs to the token: a mark before every word of BERT would be noise.
             "space": token.space_before and token.raw.startswith(_SPACES),
+            # Row and column of a patch, of images only.
+            **({"place": list(token.place)} if token.place is not None else {}),
         }
         for token in tokens
     ]

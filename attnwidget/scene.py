@@ -25,14 +25,26 @@ _TOLERANCE = 1e-6
 
 
 class Series(Protocol):
-    """Rows of weights of one colour."""
+    """Rows of weights of one colour. A series that leaves keys out has `whole` and `kept` as well."""
 
     def row(self, query: int) -> NDArray[np.float32]:
-        """Weights of one query over all keys, float32 [keys]."""
+        """What is shown of one query over all keys, 0 for keys left out: float32 [keys]."""
         ...
 
     def row_sum(self, query: int) -> float:
         """The mass of that row, from exact weights."""
+        ...
+
+
+class Partial(Series, Protocol):
+    """Rows of which some keys were left out."""
+
+    def whole(self, query: int) -> float:
+        """The mass of the row before any key was left out."""
+        ...
+
+    def kept(self, query: int) -> float:
+        """How much of `whole` the shown row stands for, also if it was then scaled up."""
         ...
 
 
@@ -49,7 +61,9 @@ class Strokes:
     wanted
         Strokes that the budget alone asked for; more than `count` where `max_strokes` cut.
     drawn
-        Share of the mass of all rows in view (of all series) that the strokes carry; 0 where there is no mass.
+        Share of the whole mass of all rows in view (of all series) that the strokes carry; 0 where there is no mass.
+    left_out
+        Share of that mass on keys that the series leave out.
     row_drawn
         float32 [series, queries], mass drawn of each row, queries in the given order.
     """
@@ -60,6 +74,7 @@ class Strokes:
     weight: NDArray[np.float32]
     wanted: int
     drawn: float
+    left_out: float
     row_drawn: NDArray[np.float32]
 
     @property
@@ -93,7 +108,7 @@ def _kept(row: NDArray[np.float32], target: float) -> NDArray[np.intp]:
 
 
 def strokes(
-    series: Sequence[Series],
+    series: Sequence[Series | Partial],
     queries: Sequence[int],
     *,
     budget: float = 0.7,
@@ -128,42 +143,55 @@ def strokes(
         raise ValueError(f"budget is {budget!r}; it must be above 0 and at most 1")
     if not max_strokes >= 0:
         raise ValueError(f"max_strokes is {max_strokes!r}; it must be 0 or more")
-    total = 0.0
+    total = stays = 0.0
+    units = np.zeros(len(series) * len(queries))
     rows: list[int] = []
     found: list[NDArray[np.intp]] = []
     weights: list[NDArray[np.float32]] = []
     for number, one in enumerate(series):
         for position, query in enumerate(queries):
             mass = float(one.row_sum(query))
+            whole, kept = _before(one, query, mass)
+            total += whole
             if not mass > 0:
                 continue
-            total += mass
+            stays += kept
+            units[number * len(queries) + position] = kept / mass
             row = np.asarray(one.row(query), np.float32)
-            kept = _kept(row, (budget - _TOLERANCE) * mass)
+            cells = _kept(row, (budget - _TOLERANCE) * mass)
             if keys is not None:
-                kept = kept[np.isin(kept, keys)]
-            rows += [number * len(queries) + position] * len(kept)
-            found.append(kept)
-            weights.append(row[kept])
+                cells = cells[np.isin(cells, keys)]
+            rows += [number * len(queries) + position] * len(cells)
+            found.append(cells)
+            weights.append(row[cells])
     weight = np.concatenate([np.zeros(0, np.float32), *weights])
     chosen = np.arange(len(weight))
     if len(weight) > max_strokes:
         chosen = np.sort(np.argsort(-weight, kind="stable")[: int(max_strokes)])
     row_of = np.array(rows, np.int64)[chosen]
-    drawn = weight[chosen].astype(np.float64)
     shape = (len(series), len(queries))
+    row_drawn = np.bincount(row_of, weight[chosen].astype(np.float64), math.prod(shape))
     return Strokes(
         series=(row_of // max(1, len(queries))).astype(np.uint16),
         query=np.asarray(queries, np.uint32)[row_of % max(1, len(queries))],
         key=np.concatenate([np.zeros(0, np.intp), *found])[chosen].astype(np.uint32),
         weight=weight[chosen],
         wanted=len(weight),
-        drawn=float(drawn.sum() / total) if total > 0 else 0.0,
-        row_drawn=np.bincount(row_of, drawn, math.prod(shape)).reshape(shape).astype(np.float32),
+        drawn=float(row_drawn @ units / total) if total > 0 else 0.0,
+        left_out=max(0.0, 1 - stays / total) if total > 0 else 0.0,
+        row_drawn=row_drawn.reshape(shape).astype(np.float32),
     )
 
 
-def ledger(strokes: Strokes, kind_sums: ArrayLike, left_out: float = 0.0) -> Ledger:
+def _before(one: Series | Partial, query: int, mass: float) -> tuple[float, float]:
+    """`whole` and `kept` of a row; both its mass where the series leaves nothing out."""
+    whole: Any = getattr(one, "whole", None)
+    kept: Any = getattr(one, "kept", None)
+    before = mass if whole is None else float(whole(query))
+    return before, before if kept is None else float(kept(query))
+
+
+def ledger(strokes: Strokes, kind_sums: ArrayLike, left_out: float | None = None) -> Ledger:
     """The two lines under a picture.
 
     Parameters
@@ -171,10 +199,12 @@ def ledger(strokes: Strokes, kind_sums: ArrayLike, left_out: float = 0.0) -> Led
     strokes
         What is drawn. Rounded cells may add to a little more than the exact mass: `drawn` is held at 1 − left_out.
     kind_sums
-        [5], exact mass by kind over the rows in view, at any scale (their sum or mean over rows and heads).
+        [5], exact mass by kind over the rows in view, at any scale (their sum or mean over rows and heads), of all
+        keys, left out or not.
     left_out
-        Share of the mass on keys that were left out by choice.
+        Share of the mass on keys that were left out by choice; that of the series where not given.
     """
+    left_out = strokes.left_out if left_out is None else left_out
     sums = np.asarray(kind_sums, np.float64)
     if sums.shape != (len(KINDS),):
         raise ValueError(f"kind_sums has shape {sums.shape}; one number for each of {', '.join(KINDS)} is needed")

@@ -14,6 +14,7 @@ import anywidget
 import traitlets
 
 from attnwidget import description
+from attnwidget.strings import page_words
 from attnwidget.traits import Addresses, Choice, Numbers, Share, Text, Whole, refuse
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,20 @@ MOST_STROKES = 999_999
 LONGEST_TITLE = 1000
 
 #: Set by Python alone, through the capture.
-GIVEN = ("tokens", "stacks", "attention", "compared", "profile", "image", "notes", "status", "can_run")
+GIVEN = (
+    "tokens",
+    "stacks",
+    "attention",
+    "compared",
+    "comparison",
+    "profile",
+    "image",
+    "notes",
+    "status",
+    "words",
+    "can_run",
+    "inputs",
+)
 #: Of these, the ones that travel as bytes.
 BINARY = ("attention", "compared", "profile", "image")
 #: Set by Python and by the page. The order is that of checking: a layer is one of its stack, a head one of its layer.
@@ -67,7 +81,10 @@ class ViewState(anywidget.AnyWidget):
     image = traitlets.Bytes(read_only=True).tag(sync=True)
     notes = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     status = traitlets.Unicode(read_only=True).tag(sync=True)
+    words = traitlets.Dict(read_only=True).tag(sync=True)
     can_run = traitlets.Bool(False, read_only=True).tag(sync=True)
+    inputs = traitlets.Dict(read_only=True).tag(sync=True)
+    comparison = traitlets.Dict(read_only=True).tag(sync=True)
 
     stack = Text("", lambda view: view._range("stack")).tag(sync=True)
     layer = Whole(0, lambda view: view._range("layer")).tag(sync=True)
@@ -94,6 +111,14 @@ class ViewState(anywidget.AnyWidget):
 
     # Tokens chosen last, and in which sequence: the same positions in another sequence are other tokens.
     _settled: tuple[tuple[list[int], str], ...] = (([], ""), ([], ""))
+
+    @traitlets.default("words")
+    def _words(self) -> dict[str, str]:
+        return page_words(self.lang)
+
+    @traitlets.observe("lang")
+    def _speak(self, change: Any = None) -> None:
+        self.set_trait("words", page_words(self.lang))
 
     # ---- what is valid
 
@@ -180,7 +205,26 @@ class ViewState(anywidget.AnyWidget):
     def _settle(self, change: Any = None) -> None:
         self._settled = tuple((getattr(self, name), self._here()[side]) for name, side in _TOKENS)
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Every synced value (called by ipywidgets); see there."""
+        state = super().get_state(key, drop_defaults)
+        if key is None:
+            # anywidget makes the page's own code the default of its trait: a page embedded without defaults had none.
+            state |= {name: getattr(self, name) for name in ("_esm", "_anywidget_id") if self.has_trait(name)}
+        return state
+
     # ---- what a page sends
+
+    def _handle_msg(self, msg: Any) -> None:
+        """Take one message (called by ipywidgets, which writes a traceback about what is none); that is left alone."""
+        data = msg["content"].get("data")
+        method = data.get("method") if isinstance(data, dict) else None
+        # No trait that a page may set travels as bytes.
+        update = method == "update" and isinstance(data.get("state", {}), dict) and not data.get("buffer_paths")
+        if update or method in ("request_state", "custom"):
+            super()._handle_msg(msg)
+        else:
+            _log.debug("ignored message %.200r", data)
 
     def set_state(self, sync_data: Any) -> None:
         """Take a page's changes (called by ipywidgets); values that are not valid are put back on the page."""

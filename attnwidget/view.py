@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attnwidget import answers, description
+from attnwidget import answers, description, rerun
+from attnwidget.answers.statistics import of_corpus
 from attnwidget.attention import Attention
+from attnwidget.compared import ComparedView
 from attnwidget.holdings import HOLDINGS
-from attnwidget.output import ViewOutput
+from attnwidget.inputs.seen import picture_seen
 from attnwidget.requests import Requests
 from attnwidget.state import GIVEN, SHARED
 from attnwidget.wire import encode
+
+if TYPE_CHECKING:
+    from attnwidget.statistics.corpus import HeadProfile
 
 #: Bytes of weights that travel with the widget's own state, so that a page without a kernel has every layer.
 ALL_AT_ONCE = 2 * 2**20
@@ -27,7 +31,7 @@ _BUNDLE = Path(__file__).parent / "static" / "widget.js"
 _NOT_BUILT = "export default { render({ el }) { el.textContent = 'attnwidget: run npm run build in js/ first.'; } };"
 
 
-class AttnView(ViewOutput):
+class AttnView(ComparedView):
     """See where a transformer looks, in any notebook.
 
     Parameters
@@ -43,6 +47,9 @@ class AttnView(ViewOutput):
         What an encoder-decoder writes.
     tokenizer : optional
         Found from the model where not given.
+    profile : HeadProfile, optional
+        Of the same model, from :func:`attnwidget.profile`: modes "heads" and "profile" then show what heads do over
+        that corpus, beside what they do in this text (`evidence`).
     **traits
         Any of the attributes below that Python may set, such as ``layer=3, mode="matrix"``; and `image`, `audio`,
         `sampling_rate`, `processor`, `generate`, `truncation`, `store` and `spill` as :func:`attnwidget.capture` takes
@@ -67,6 +74,12 @@ class AttnView(ViewOutput):
         Share of each row's mass that is drawn as lines, above 0 and up to 1.
     max_strokes : int
         Most lines drawn.
+    sort : str
+        Mode "heads": order within layers by this statistic, largest first; empty: by number.
+    only : str
+        Mode "heads": heads of other labels ("cls_sink", "previous", …) are shown as outlines; empty: all are shown.
+    evidence : "text" | "corpus"
+        Whether labels, statistics and verdict are of this text or of the `profile` given.
     lang : "en" | "ja"
     theme : "auto" | "light" | "dark"
         "auto" follows the notebook.
@@ -74,17 +87,28 @@ class AttnView(ViewOutput):
     tokens : dict of str to list of dict
         Read-only. Sequence name → tokens, each {"text", "role", "kind", "segment", "word", "space"}.
     stacks : list of dict
-        Read-only. {"name", "queries": sequence name, "keys": sequence name, "layers": [{"heads", "source", "note"}]}.
+        Read-only. {"name", "queries": sequence name, "keys": sequence name, "layers": [{"heads", "source", "note"}]};
+        a layer also has "kv_heads" where heads share keys and values, and "window" or "chunk" (keys) where its queries
+        do not see all of this text.
     attention : bytes
         Read-only. The weights as the page gets them (see :mod:`attnwidget.wire`): uint8 [heads, queries, keys] codes a
         layer and exact sums; every layer while that takes up to 2 MiB, else overviews and the first layer shown, and
         the page asks for the rest; of long texts only the largest weights of each row. :attr:`attention_data` is the
         `Attention` to compute with.
+    image : bytes
+        Read-only. Of a model that sees: a PNG or JPEG file of the picture as the processor cut and resized it, at most
+        512 pixels wide and high; empty otherwise.
     notes : list of str
         Read-only. What a reader has to know about the capture.
     status : str
         Read-only. "", or "released" after the capture was let go to keep all views within memory
         (:func:`attnwidget.holdings.set_limit`); `run` brings it back.
+    can_run : bool
+        Read-only. Whether the page offers to run the model on another text: it is still there, and reads text.
+    inputs : dict
+        Read-only. What the model read, {"text", "text_pair", "target"}; empty where that was no text.
+    comparison : dict
+        Read-only. Of :meth:`compare`: the names of both sides, and how far every head moved; else empty.
 
     Raises
     ------
@@ -104,6 +128,7 @@ class AttnView(ViewOutput):
         *,
         target: Any = None,
         tokenizer: Any = None,
+        profile: HeadProfile | None = None,
         **traits: Any,
     ) -> None:
         self._options = {name: traits.pop(name) for name in OF_CAPTURE if name in traits}
@@ -122,9 +147,14 @@ class AttnView(ViewOutput):
             data = model
         else:
             data = _capture(model, *self._inputs, self._options)
-            self._source = _weak(model)
+            self._source = rerun.watch(self, model)
         # All state is in before the widget opens its way to the page: one message carries it.
         self._show(data, traits.get("stack"))
+        rerun.tell(self, self._inputs, self._source)
+        self._tell_image(model)
+        if profile is not None:
+            self.set_trait("profile", of_corpus(profile, data))
+            traits.setdefault("evidence", "corpus")
         host = {name: traits.pop(name) for name in ("layout",) if name in traits}
         with self.hold_trait_notifications():
             for name, value in traits.items():
@@ -149,7 +179,7 @@ class AttnView(ViewOutput):
             As for `AttnView`, and `stack`, `model_name` and `text` of the capture.
         """
         of_capture = {name: traits.pop(name) for name in ("stack", "model_name", "text") if name in traits}
-        _check_names(traits, "from_arrays", tuple(of_capture))
+        _check_names(traits, "from_arrays", (*of_capture, "profile"))
         return cls(Attention.from_arrays(attentions, tokens, key_tokens, **of_capture), **traits)
 
     @classmethod
@@ -163,7 +193,7 @@ class AttnView(ViewOutput):
         """
         names = ("key_tokens", "stack", "model_name", "text")
         of_capture = {name: traits.pop(name) for name in names if name in traits}
-        _check_names(traits, "from_cache", tuple(of_capture))
+        _check_names(traits, "from_cache", (*of_capture, "profile"))
         return cls(Attention.from_cache(cache, tokens, **of_capture), **traits)
 
     # ---- the capture
@@ -196,6 +226,8 @@ class AttnView(ViewOutput):
         self._inputs = inputs
         with self.hold_sync():
             self._show(data, self.stack)
+            rerun.tell(self, self._inputs, self._source)
+            self._tell_image(model)
             self._pack(data)
         HOLDINGS.add(self)
         return self
@@ -206,7 +238,7 @@ class AttnView(ViewOutput):
 
     def release(self) -> None:
         """Let go of the capture: what the page has stays, further layers and `run` need the model."""
-        self._data = None
+        self._data = self._other = None
         self._requests.forget()
         self.set_trait("status", "released")
 
@@ -215,7 +247,7 @@ class AttnView(ViewOutput):
         if (requests := getattr(self, "_requests", None)) is not None:
             requests.stop()
             HOLDINGS.drop(self)
-            self._data = None
+            self._data = self._other = None
         super().close()
 
     def _show(self, data: Attention, wanted: object) -> None:
@@ -246,10 +278,20 @@ class AttnView(ViewOutput):
             self.selected_queries = []
             self.selected_keys = []
 
+    def _at_once(self) -> int:
+        return ALL_AT_ONCE
+
     def _pack(self, data: Attention) -> None:
         """Set the bytes: every layer if they are few, else the layer shown now."""
         container, self._complete = _container(data, self.stack, self.layer)
         self.set_trait("attention", container)
+
+    def _tell_image(self, model: Any) -> None:
+        """Show the picture whose patches are the tokens, where there is one."""
+        given = self._options.get("image") if self._options.get("image") is not None else self._inputs[0]
+        patched = self._data is not None and self._data.grid is not None
+        known = patched and not isinstance(model, Attention) and given is not None
+        self.set_trait("image", picture_seen(model, given, self._options.get("processor")) if known else b"")
 
     # ---- requests of the page
 
@@ -266,7 +308,13 @@ class AttnView(ViewOutput):
 
 
 def _receive(view: AttnView, content: object, _buffers: object) -> None:
-    view._requests.receive(content)
+    asked = content if isinstance(content, Mapping) else {}
+    if asked.get("kind") == "run":
+        rerun.answer(view, asked)
+    elif asked.get("of") == "b" and view._other is not None:
+        view._of_other.receive(content)
+    else:
+        view._requests.receive(content)
 
 
 def _capture(model: Any, text: Any, text_pair: Any, target: Any, tokenizer: Any, options: dict[str, Any]) -> Attention:
@@ -280,16 +328,6 @@ def _capture(model: Any, text: Any, text_pair: Any, target: Any, tokenizer: Any,
             f"text: a view shows one text, got {type(text).__name__} of {len(data)}: make one view for each"
         )
     return data
-
-
-def _weak(model: Any) -> Callable[[], Any]:
-    """A way to the model that does not keep it alive; a path or Hub id is loaded anew."""
-    if isinstance(model, str):
-        return lambda: model
-    try:
-        return weakref.ref(model)
-    except TypeError:  # an object without room for weak references: it cannot be found again
-        return lambda: None
 
 
 def _container(data: Attention, stack: str, layer: int) -> tuple[bytes, bool]:
@@ -317,6 +355,6 @@ def _check_names(traits: dict[str, Any], call: str = "AttnView", also: Sequence[
             continue
         if name in GIVEN:
             raise TypeError(f"{call}() does not take {name!r}: it follows from the model and the text")
-        near = difflib.get_close_matches(name, (*known, "text_pair", "target", "tokenizer"), 1)
+        near = difflib.get_close_matches(name, (*known, "text_pair", "target", "tokenizer", "profile"), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise TypeError(f"{call}() got an unexpected argument {name!r}{hint} It takes {', '.join(known)}.")

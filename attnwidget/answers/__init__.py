@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attnwidget.answers import layers
+from attnwidget.answers import layers, pictures, rollout, statistics, steps, tiles, trace
 from attnwidget.answers.fields import Field, distinct, whole
 from attnwidget.attention import Attention
 
@@ -29,6 +29,14 @@ class Question:
 QUESTIONS: dict[str, Question] = {
     "layer": Question(layers.layer, {"layer": whole}),
     "rows": Question(layers.rows, {"layer": whole, "queries": distinct(MOST_ROWS)}),
+    "tile": Question(
+        tiles.tile, {"layer": whole, "heads": tiles.heads, "queries": tiles.span, "keys": tiles.span, "step": whole}
+    ),
+    "pictures": Question(pictures.pictures, {"layer": whole}),
+    "rollout": Question(rollout.rollout, {"layer": whole}),
+    "statistics": Question(statistics.statistics, {}),
+    "steps": Question(steps.steps, {"layer": whole, "head": whole, "query": whole}),
+    "trace": Question(trace.trace, {"query": whole, "key": whole}),
 }
 
 

@@ -56,9 +56,30 @@ Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
     Nats, from exact weights.
 ``value_norms/s/l`` [heads, keys]
     ‖v·W_O‖, 12 bits of mantissa; left out where W_O is not known.
+``plain_value_norms/s/l`` [heads, keys]
+    In its place then: ‖v‖, where the values are known.
+``written/s/l`` [heads, queries]
+    With "top" weights, whose listed cells do not tell: Σ weight × norm of each row.
+``rollout/s/l``, u1 [1, queries, keys], and ``rollout_sums/s/l``
+    Rollout from the first layer to this one, as ``weights`` and ``sums`` of one head. In the reply to a request for it,
+    and in pages exported while it is shown.
 
 ``rows/s/l``, u1 [heads, m, keys], and ``queries/s/l``, u4 [m]
     In a reply to a request for rows only: m rows whole, in the form "dense", and which queries they are of.
+
+``statistics/s``, u1 [bytes]
+    JSON in UTF-8: statistics, labels and verdict of every head of the stack (`attnwidget.answers.statistics`). In the
+    reply to a request for them, in a view's trait `profile` (of a corpus), and in exported pages.
+
+``steps/s/l/h/…``, for mode "steps" (`attnwidget.answers.steps`): of one head `h`
+    ``numbers`` f4 [6] (scale, soft cap or 0, key-value head, their number, width of the residual stream or 0, residual
+    of the self-check or NaN), ``queries`` u4 [m], ``q`` f4 [m, d], and where the layer has them ``bias`` f4 [m or 1,
+    keys], ``seen`` (first key seen and the one after the last, u4 [m, 2]; or u1 [m, keys]) and ``sink`` f4 [m].
+    ``steps/s/l/k/g`` and ``steps/s/l/v/g``, f4 [keys, d], are of the key-value head `g`. A live answer has one query,
+    an exported page all of the heads that it brings, and ``steps/s``, u1 [layers]: whether there are steps at all.
+``trace/s/…``, for mode "trace" (`attnwidget.answers.trace`): of one pair, both ways
+    ``pair`` u4 [2]; ``ways`` u4 [2, 4] (state, keys seen, pairs averaged, pairs); ``weight`` f4, ``rank`` u4 and
+    ``ratio`` f4, each [2, heads of all layers].
 
 A container may bring some layers only; the page asks for others, and a reply is a container of just those.
 

@@ -46,6 +46,14 @@ class Block:
     dtype: str
     shape: tuple[int, ...]
     extra: Mapping[str, Any]
+    #: Words repeat as words, numbers only as runs.
+    text: bool = False
+
+
+def json_block(value: object) -> Block:
+    """Plain data as JSON in UTF-8."""
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return Block([data], "u1", (len(data),), {}, text=True)
 
 
 def number_block(values: NDArray[Any], *, dtype: str, bits: int = 0, split: bool = False) -> Block:
@@ -70,9 +78,10 @@ def number_block(values: NDArray[Any], *, dtype: str, bits: int = 0, split: bool
     return Block([part.tobytes() for plane in planes for part in plane], dtype, values.shape, extra)
 
 
-def _deflate(parts: Sequence[bytes]) -> bytes:
+def _deflate(parts: Sequence[bytes], text: bool) -> bytes:
     # Rounded weights repeat only as runs (of masked zeros): to look for more takes ten times as long and saves nothing.
-    stream = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    strategy = zlib.Z_DEFAULT_STRATEGY if text else zlib.Z_RLE
+    stream = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
     out = []
     for part in parts:
         if part:
@@ -88,12 +97,18 @@ class Packer:
 
     def add(self, name: str, block: Block) -> None:
         size = sum(map(len, block.parts))
-        stored = _deflate(block.parts)
+        stored = _deflate(block.parts, block.text)
         codec = "deflate"
         if len(stored) >= size:
             stored, codec = b"".join(block.parts), "raw"
         entry = {"length": len(stored), "size": size, "codec": codec, "dtype": block.dtype, "shape": list(block.shape)}
         self._blocks[name] = ({**entry, **block.extra}, stored)
+
+    def take(self, container: Container) -> None:
+        """Take over every block of a container as it is stored."""
+        for name, info in container.blocks.items():
+            entry: dict[str, Any] = {field: value for field, value in info.items() if field != "offset"}
+            self._blocks[name] = (entry, container.stored(name))
 
     def pack(self) -> bytes:
         """The container. Offsets count from its start, so the header's own length is found by trying."""
@@ -197,10 +212,15 @@ class Container:
             raise WireError(f"block {name!r} has shape {found}, expected {list(shape)}")
         return info
 
+    def stored(self, name: str) -> bytes:
+        """The bytes of a block as they are stored."""
+        info = self.block(name)
+        return self._data[info["offset"] : info["offset"] + info["length"]]
+
     def bytes(self, name: str) -> bytes:
         """The inflated bytes of a block."""
         info = self.block(name)
-        stored = self._data[info["offset"] : info["offset"] + info["length"]]
+        stored = self.stored(name)
         if info["codec"] == "raw":
             return stored
         stream = zlib.decompressobj()
@@ -214,6 +234,13 @@ class Container:
                 f"block {name!r} of the attention data does not inflate to the {info['size']} bytes announced"
             )
         return out
+
+    def json(self, name: str) -> Any:
+        """The plain data of a block of JSON."""
+        try:
+            return json.loads(self.bytes(name).decode())
+        except (UnicodeDecodeError, ValueError, RecursionError):
+            raise WireError(f"block {name!r} of the attention data is not valid JSON") from None
 
     def numbers(self, name: str, shape: tuple[int, ...] | None = None) -> NDArray[np.float32]:
         """The values of a block of numbers, float32, in its shape."""

@@ -178,11 +178,12 @@ def _overviews(attention: AttentionLike, name: str) -> Block:
     parts = [np.zeros((0, *size), np.uint8)]
     for layer, info in enumerate(stack.layers):
         if info.heads:
-            parts.append(_levels(attention.overview(layer, stack=name, size=OVERVIEW_SIZE)))
+            parts.append(levels(attention.overview(layer, stack=name, size=OVERVIEW_SIZE)))
     return number_block(np.concatenate(parts), dtype="u1")
 
 
-def _levels(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
+def levels(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Overviews as they travel: √weight · 255, in some thirty steps."""
     # A thumbnail shows some 30 shades; more would only cost bytes.
     steps = np.round(np.sqrt(np.clip(pictures, 0.0, 1.0)) * _OVERVIEW_STEPS)
     return np.round(steps * (255 / _OVERVIEW_STEPS)).astype(np.uint8)
@@ -215,26 +216,46 @@ def _layer_blocks(attention: AttentionLike, name: str, layer: int, dense_cells: 
     stack: _Stack = attention.stacks[name]
     shape = (stack.layers[layer].heads, len(stack.queries), len(stack.keys))
     kinds = [token.kind for token in stack.keys]
+    norms = attention.value_norms(layer, stack=name)
+    plain = plain_norms(attention, name, layer) if norms is None else None
+    written = None
     if product(shape) <= dense_cells:
         codes, sums, units, entropy = _dense(attention, name, layer, shape, kinds)
         parts, extra = codec.pack_dense(codes)
         pictures = attention.overview(layer, stack=name, size=OVERVIEW_SIZE) if _is_long(stack) else None
     else:
         blocks = _blocks(attention, name, layer, shape)
-        found = large.read(blocks, shape, kinds, min(TOP_KEYS, shape[2]), OVERVIEW_SIZE)
+        found = large.read(
+            blocks, shape, kinds, min(TOP_KEYS, shape[2]), OVERVIEW_SIZE, plain if norms is None else norms
+        )
         sums, units, entropy = found.sums, found.units, found.entropy.astype(np.float64)
         parts, extra = top.pack(found.index, found.codes, shape[2])
-        pictures = found.overview if _is_long(stack) else None
+        pictures, written = found.overview if _is_long(stack) else None, found.written
     yield "weights", Block(parts, "u1", shape, extra)
     yield "sums", pack_sums(sums, units)
     # What a page says of layers that it does not show: no need to inflate their weights.
     yield "shares", number_block(sums.mean(axis=1) if shape[1] else np.zeros((shape[0], len(KINDS))), dtype="f4")
     yield "entropy", number_block(entropy, dtype="u2", bits=ENTROPY_BITS)
-    norms = attention.value_norms(layer, stack=name)
     if norms is not None:
         yield "value_norms", number_block(_twelve_bits(norms), dtype="f4")
+    elif plain is not None:
+        yield "plain_value_norms", number_block(_twelve_bits(plain), dtype="f4")
+    if written is not None:
+        yield "written", number_block(_twelve_bits(written), dtype="f4")
     if pictures is not None:
-        yield "overview", number_block(_levels(pictures), dtype="u1")
+        yield "overview", number_block(levels(pictures), dtype="u1")
+
+
+def plain_norms(attention: AttentionLike, stack: str, layer: int) -> NDArray[np.float32] | None:
+    """‖v‖ of every head and key, float32 [heads, keys]: for layers whose W_O is not known; None without values."""
+    value: Any = getattr(attention, "value", None)
+    if value is None:
+        return None
+    try:
+        norms: NDArray[np.float32] = np.linalg.norm(value(layer, stack=stack), axis=-1).astype(np.float32)
+    except ValueError:
+        return None
+    return norms
 
 
 def _dense(

@@ -27,6 +27,8 @@ class Large:
         float32 [heads, queries], nats.
     overview
         float32 [heads, min(queries, size), min(keys, size)], the largest weight of each bin.
+    written
+        float32 [heads, queries], Σ weight × norm of each row; None without norms.
     """
 
     index: NDArray[np.uint32]
@@ -35,9 +37,17 @@ class Large:
     units: NDArray[np.float64]
     entropy: NDArray[np.float32]
     overview: NDArray[np.float32]
+    written: NDArray[np.float32] | None = None
 
 
-def read(blocks: Iterable[Block], shape: tuple[int, int, int], kinds: Sequence[str], held: int, size: int) -> Large:
+def read(
+    blocks: Iterable[Block],
+    shape: tuple[int, int, int],
+    kinds: Sequence[str],
+    held: int,
+    size: int,
+    norms: NDArray[np.float32] | None = None,
+) -> Large:
     """All of it in one pass over the weights.
 
     Parameters
@@ -52,12 +62,15 @@ def read(blocks: Iterable[Block], shape: tuple[int, int, int], kinds: Sequence[s
         Keys of a row that are listed.
     size
         Queries and keys of an overview, at most.
+    norms
+        float32 [heads, keys], how much each key's value is.
     """
     heads, queries, keys = shape
     kind = np.array([KINDS.index(name) for name in kinds], np.intp)
     index = np.zeros((heads, queries, held), np.uint32)
     codes = np.zeros(index.shape, np.uint16)
     sums, entropy = np.zeros((heads, queries, len(KINDS))), np.zeros((heads, queries), np.float32)
+    written = None if norms is None else np.zeros((heads, queries), np.float32)
     pooled = Pooled(heads, queries, keys, size)
     for block in blocks:
         here = block.head, block.queries
@@ -65,13 +78,15 @@ def read(blocks: Iterable[Block], shape: tuple[int, int, int], kinds: Sequence[s
         start, weights = block.start, block.weights
         sums[here] = _kind_sums(weights, kind[start : start + weights.shape[1]])
         entropy[here] = _entropies(weights)
+        if norms is not None and written is not None:
+            written[here] = weights @ norms[block.head, start : start + weights.shape[1]]
         if weights.shape[1] < held:
             # The first rows of a causal mask see fewer keys than are listed: others join them, which have no weight.
             start, weights = _widened(start, weights, held, keys)
         found, codes[here] = top.largest(weights, held)
         index[here] = found + np.uint32(start)
     units = np.stack([top.kind_units(index[head], codes[head], kinds) for head in range(heads)])
-    return Large(index, codes, sums, units, entropy, pooled.pictures)
+    return Large(index, codes, sums, units, entropy, pooled.pictures, written)
 
 
 def _kind_sums(weights: NDArray[np.float32], kind: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import { type Signal, signal } from "@preact/signals";
 import type { Container } from "./wire/container";
-import type { Pending, Requests, Wanted } from "./wire/messages";
+import { NoKernelError, type Pending, type Requests, type Wanted } from "./wire/messages";
 
 export type AnswerState =
   | { status: "ready"; container: Container }
@@ -11,11 +11,15 @@ export type AnswerState =
   | { status: "missing" }
   | { status: "failed"; error: string };
 
+/** Milliseconds. Whoever comes back to what failed asks again; but the failure itself is looked at, and must not. */
+export const RETRY = 1000;
+
 /** Answers kept: enough to go back and forth; the ones not seen for longest go first. */
 const MOST_KEPT = 48;
 
 export class Answers {
   private readonly known = new Map<string, Signal<AnswerState>>();
+  private readonly failedAt = new Map<string, number>();
   private readonly pending = new Map<Wanted["what"], Pending>();
 
   constructor(
@@ -27,8 +31,16 @@ export class Answers {
   /** Everything known is of other weights now. */
   clear(): void {
     this.known.clear();
+    this.failedAt.clear();
     for (const { cancel } of this.pending.values()) cancel();
     this.pending.clear();
+  }
+
+  /** There is a kernel again: what was missing may be asked for. */
+  forgetMissing(): void {
+    for (const [key, state] of this.known) {
+      if (state.peek().status === "missing") this.known.delete(key);
+    }
   }
 
   /**
@@ -38,7 +50,7 @@ export class Answers {
   to(wanted: Wanted, blocks: readonly string[]): Signal<AnswerState> {
     const key = JSON.stringify(wanted);
     const known = this.known.get(key);
-    if (known) {
+    if (known && Date.now() - (this.failedAt.get(key) ?? Number.POSITIVE_INFINITY) < RETRY) {
       this.known.delete(key);
       this.known.set(key, known);
       return known;
@@ -49,6 +61,7 @@ export class Answers {
       whole ? { status: "ready", container: held } : { status: this.requests ? "asked" : "missing" },
     );
     this.known.set(key, state);
+    this.failedAt.delete(key);
     // Views ask while computing, where no signal may be written: the work starts after.
     if (!whole && this.requests) queueMicrotask(() => void this.ask(key, wanted, state));
     for (const oldest of this.known.keys()) {
@@ -68,9 +81,16 @@ export class Answers {
       if (!bytes) throw new Error("Python's reply carried no data");
       state.value = { status: "ready", container: this.read(bytes) };
     } catch (error) {
+      if (error instanceof NoKernelError) {
+        state.value = { status: "missing" };
+        return;
+      }
       // Forgotten, so that the next visit asks again.
-      if (this.known.get(key) === state) this.known.delete(key);
-      if (error instanceof Error && error.name === "AbortError") return;
+      if (error instanceof Error && error.name === "AbortError") {
+        if (this.known.get(key) === state) this.known.delete(key);
+        return;
+      }
+      this.failedAt.set(key, Date.now());
       state.value = { status: "failed", error: error instanceof Error ? error.message : String(error) };
     } finally {
       if (this.pending.get(wanted.what) === pending) this.pending.delete(wanted.what);

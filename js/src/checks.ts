@@ -57,6 +57,11 @@ function text(trait: string) {
   };
 }
 
+/** Python alone writes these. */
+function plain<T extends object>(value: unknown): T {
+  return (typeof value === "object" && value !== null ? value : {}) as T;
+}
+
 export function stackOf(traits: Pick<Traits, "stack" | "stacks">): Stack | undefined {
   return traits.stacks.find((stack) => stack.name === traits.stack) ?? traits.stacks[0];
 }
@@ -73,9 +78,49 @@ function layerCount(now: Traits): number {
   return stackOf(now)?.layers.length ?? 0;
 }
 
+/** More heads than any model has; each of them gets a button. */
+const MOST_HEADS = 4096;
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+function isToken(value: unknown): value is Token {
+  const { text, role, kind } = record(value);
+  return [text, role, kind].every((part) => typeof part === "string");
+}
+
+function isLayer(value: unknown): boolean {
+  const { heads, source, note } = record(value);
+  const counted = typeof heads === "number" && Number.isInteger(heads) && heads >= 0 && heads <= MOST_HEADS;
+  return counted && typeof source === "string" && typeof note === "string";
+}
+
+function isStack(value: unknown): value is Stack {
+  const { name, queries, keys, layers, sinks = [] } = record(value);
+  const named = [name, queries, keys].every((part) => typeof part === "string");
+  return named && Array.isArray(layers) && layers.every(isLayer) && Array.isArray(sinks);
+}
+
 export const CHECKS: Checks = {
-  tokens: (value) => value as Traits["tokens"],
-  stacks: (value) => value as Traits["stacks"],
+  tokens: (value) => {
+    const lists = Object.values(record(value));
+    const wrong = lists.find((list) => !Array.isArray(list) || !list.every(isToken));
+    if (
+      wrong !== undefined ||
+      lists.length < Object.keys(Object(value)).length ||
+      typeof value !== "object" ||
+      !value
+    ) {
+      throw new InvalidTrait("tokens", wrong ?? value, "lists of tokens, by name");
+    }
+    return value as Traits["tokens"];
+  },
+  stacks: (value) => {
+    if (!Array.isArray(value)) throw new InvalidTrait("stacks", value, "a list of stacks");
+    for (const stack of value) if (!isStack(stack)) throw new InvalidTrait("stacks", stack, "stacks with their layers");
+    return value;
+  },
   stack: (value, now) =>
     oneOf(
       "stack",
@@ -111,9 +156,12 @@ export const CHECKS: Checks = {
   only: text("only"),
   evidence: oneOf("evidence", EVIDENCES),
   lang: oneOf("lang", LANGUAGES),
+  words: (value) => Object.fromEntries(Object.entries(value ?? {}).filter(([, word]) => typeof word === "string")),
   theme: oneOf("theme", THEMES),
   title: text("title"),
   notes: (value) => (Array.isArray(value) ? value.map(String) : []),
   status: text("status"),
   can_run: (value) => value === true,
+  inputs: plain<Traits["inputs"]>,
+  comparison: plain<Traits["comparison"]>,
 };

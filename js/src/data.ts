@@ -1,10 +1,11 @@
 /** The weights a page holds: read from the container it came with, the rest asked of Python. */
 
 import { type Signal, signal } from "@preact/signals";
-import { Answers } from "./answers";
+import { Answers, RETRY } from "./answers";
+import { Runner } from "./run";
 import { Container } from "./wire/container";
 import { LayerWeights } from "./wire/layer";
-import type { Requests } from "./wire/messages";
+import { NoKernelError, type Requests } from "./wire/messages";
 import { readNumbers } from "./wire/numbers";
 import { Overviews } from "./wire/overview";
 
@@ -41,6 +42,8 @@ export class Data {
   private readonly sharesOf = new Map<string, Signal<Shares>>();
   /** Replies of the kernel, by layer. */
   private readonly received = new Map<string, Container>();
+  /** When the request for a layer failed. */
+  private readonly failedAt = new Map<string, number>();
   private generation = 0;
   readonly error = signal("");
   readonly version = signal(0);
@@ -52,7 +55,14 @@ export class Data {
   /** The picture that the model looked at. */
   readonly image = signal<Uint8Array | undefined>(undefined);
 
-  constructor(private readonly requests: Requests | undefined) {
+  /** The other side of a comparison, whose weights are set against these. */
+  readonly compared = signal<Data | undefined>(undefined);
+
+  constructor(
+    private readonly requests: Requests | undefined,
+    /** Asks Python to run the model again; nobody to ask in an exported page. */
+    readonly runner: Runner = new Runner(undefined, () => ""),
+  ) {
     this.answers = new Answers(requests, () => this.container, Container.read);
   }
 
@@ -77,6 +87,7 @@ export class Data {
     this.overviews.clear();
     this.sharesOf.clear();
     this.received.clear();
+    this.failedAt.clear();
     this.answers.clear();
     this.container = undefined;
     this.error.value = "";
@@ -85,6 +96,15 @@ export class Data {
     } catch (error) {
       this.error.value = plain(error);
     }
+    this.version.value += 1;
+  }
+
+  /** There is a kernel again: what was missing may be asked for. */
+  reconnected(): void {
+    for (const [name, state] of this.layers) {
+      if (state.peek().status === "missing") this.layers.delete(name);
+    }
+    this.answers.forgetMissing();
     this.version.value += 1;
   }
 
@@ -99,7 +119,7 @@ export class Data {
   layer(stack: string, layer: number): Signal<LayerState> {
     const name = `${stack}/${layer}`;
     const known = this.layers.get(name);
-    if (known) {
+    if (known && Date.now() - (this.failedAt.get(name) ?? Number.POSITIVE_INFINITY) < RETRY) {
       // Map order is age: put back at the young end.
       this.layers.delete(name);
       this.layers.set(name, known);
@@ -108,6 +128,7 @@ export class Data {
     const held = this.containerOf(stack, layer);
     const state = signal<LayerState>({ status: held ? "reading" : this.requests ? "asked" : "missing" });
     this.layers.set(name, state);
+    this.failedAt.delete(name);
     // Views call this while computing, where no signal may be written: the work starts after.
     queueMicrotask(() => {
       if (held) void this.read(held, stack, layer, state);
@@ -184,8 +205,8 @@ export class Data {
           this.rowsArrived.value += 1;
         },
         (error: Error) => {
-          // A newer hover took its place; nothing is wrong.
-          if (error.name !== "AbortError") this.error.value = error.message;
+          // A newer hover took its place, or there is nobody to ask: nothing is wrong.
+          if (error.name !== "AbortError" && !(error instanceof NoKernelError)) this.error.value = error.message;
         },
       );
     return pending.cancel;
@@ -217,8 +238,11 @@ export class Data {
       if (shares) void this.readShares(stack, layer, shares);
       await this.read(container, stack, layer, state);
     } catch (error) {
-      // Forgotten, so that the next visit asks again.
-      this.layers.delete(name);
+      if (error instanceof NoKernelError) {
+        state.value = { status: "missing" };
+        return;
+      }
+      this.failedAt.set(name, Date.now());
       state.value = { status: "failed", error: plain(error) };
     }
   }

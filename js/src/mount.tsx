@@ -4,13 +4,17 @@ import { effect, Signal } from "@preact/signals";
 import { render } from "preact";
 import type { Data } from "./data";
 import type { Store } from "./store";
+import atlas from "./styles/atlas.css";
+import compare from "./styles/compare.css";
 import controls from "./styles/controls.css";
 import help from "./styles/help.css";
 import image from "./styles/image.css";
+import input from "./styles/input.css";
 import lines from "./styles/lines.css";
 import matrix from "./styles/matrix.css";
 import panel from "./styles/panel.css";
 import profile from "./styles/profile.css";
+import saving from "./styles/saving.css";
 import steps from "./styles/steps.css";
 import strips from "./styles/strips.css";
 import base from "./styles/theme.css";
@@ -20,7 +24,24 @@ import { watchTheme } from "./theme";
 import { View } from "./view";
 import { App } from "./views/app";
 
-const SHEETS = [base, controls, toolbar, lines, strips, matrix, panel, profile, trace, steps, image, help];
+const SHEETS = [
+  base,
+  controls,
+  toolbar,
+  lines,
+  strips,
+  matrix,
+  panel,
+  atlas,
+  profile,
+  trace,
+  steps,
+  image,
+  saving,
+  help,
+  compare,
+  input,
+];
 
 /** Every listener and observer ends with `signal`. */
 export function mount(element: HTMLElement, store: Store, data: Data, signal: AbortSignal): void {

@@ -2,31 +2,26 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Data, LayerState } from "./data";
-import { type Ledger, ledger, type Series, type Strokes, strokes } from "./scene";
+import { type Axes, TokenAxes } from "./picture/axes";
+import { rolloutOf } from "./picture/rollout";
+import {
+  type ChosenHead,
+  type Focus,
+  kindShares,
+  type Selection,
+  select,
+  shareOfKeys,
+  strokesToKeys,
+} from "./picture/select";
+import { type Ledger, ledger, noStrokes, type Strokes, strokes } from "./scene";
 import type { Store } from "./store";
-import type { LayerWeights } from "./wire/layer";
+import type { Measure } from "./types";
 
-/** With this many chosen heads or fewer each keeps its own colour; more are shown as their mean. */
-const FEW_HEADS = 6;
-
-export interface ChosenHead {
-  layer: number;
-  head: number;
-  weights: LayerWeights;
-}
-
-export interface Focus {
-  side: "query" | "key";
-  indices: readonly number[];
-  locked: boolean;
-}
-
-export interface Selection {
-  heads: ChosenHead[];
-  /** One series a head when few are chosen, else one: their mean. */
-  series: Series[];
-  perHead: boolean;
-}
+export type { Axes, Side } from "./picture/axes";
+export { hasWords } from "./picture/axes";
+export type { CellNumbers, ChosenHead, Focus, Selection } from "./picture/select";
+export { cellNumbers, focusColumn, focusRow, kindShares, knownRow, select, shareOfKeys } from "./picture/select";
+export { hasPair } from "./picture/shown";
 
 export interface Picture {
   selection: Selection;
@@ -35,86 +30,14 @@ export interface Picture {
   focus: Focus | null;
   /** Strokes of the focus alone, drawn over the faded rest. */
   focusStrokes: Strokes | null;
-}
-
-class MeanSeries implements Series {
-  /** Heads of one layer are averaged in one go. */
-  private readonly byLayer = new Map<LayerWeights, number[]>();
-
-  constructor(private readonly heads: ChosenHead[]) {
-    for (const { weights, head } of heads) {
-      const group = this.byLayer.get(weights);
-      if (group) group.push(head);
-      else this.byLayer.set(weights, [head]);
-    }
-  }
-
-  row(query: number, out?: Float32Array): Float32Array {
-    const groups = [...this.byLayer];
-    const [first] = groups;
-    if (!first) return out ?? new Float32Array(0);
-    const mean = first[0].meanRow(first[1], query, out);
-    if (groups.length === 1) return mean;
-    const scale = (count: number) => count / this.heads.length;
-    for (let key = 0; key < mean.length; key++) mean[key] = (mean[key] ?? 0) * scale(first[1].length);
-    const other = new Float32Array(mean.length);
-    for (const [weights, heads] of groups.slice(1)) {
-      weights.meanRow(heads, query, other);
-      for (let key = 0; key < mean.length; key++)
-        mean[key] = (mean[key] ?? 0) + (other[key] ?? 0) * scale(heads.length);
-    }
-    return mean;
-  }
-
-  rowSum(query: number): number {
-    let sum = 0;
-    for (const { weights, head } of this.heads) sum += weights.rowSum(head, query);
-    return sum / this.heads.length;
-  }
-}
-
-/** Mean share by kind of key, over heads and rows, from the exact sums. */
-export function kindShares(heads: readonly ChosenHead[], rows: readonly number[]): Float64Array {
-  const total = new Float64Array(5);
-  const byLayer = new Map<LayerWeights, number[]>();
-  for (const { weights, head } of heads) byLayer.set(weights, [...(byLayer.get(weights) ?? []), head]);
-  for (const [weights, list] of byLayer) {
-    for (const query of rows) {
-      const sums = weights.kindSums(list, query);
-      for (let kind = 0; kind < 5; kind++) total[kind] = (total[kind] ?? 0) + (sums[kind] ?? 0) * list.length;
-    }
-  }
-  const whole = total.reduce((sum, value) => sum + value, 0);
-  return whole > 0 ? total.map((value) => value / whole) : total;
-}
-
-/** The mean of the chosen heads as one series. */
-export function meanSeries(heads: ChosenHead[]): Series {
-  return new MeanSeries(heads);
-}
-
-export function select(heads: ChosenHead[]): Selection {
-  const perHead = heads.length > 1 && heads.length <= FEW_HEADS;
-  const series = perHead || heads.length === 1 ? heads.map((head) => new MeanSeries([head])) : [new MeanSeries(heads)];
-  return { heads, series, perHead };
-}
-
-/** Who looks at these keys: every weight to them, however small; the budget is a rule for rows. */
-function strokesToKeys(now: Selection, rows: readonly number[], keys: readonly number[], maxStrokes: number): Strokes {
-  return strokes(now.series, rows, { budget: 1, maxStrokes, keys });
-}
-
-/** Share of the mass of these rows that goes to the given keys. */
-export function shareOfKeys(now: Selection, rows: readonly number[], keys: readonly number[]): number {
-  const mean = meanSeries(now.heads);
-  let [given, total] = [0, 0];
-  let row: Float32Array | undefined;
-  for (const query of rows) {
-    row = mean.row(query, row);
-    total += mean.rowSum(query);
-    for (const key of keys) given += row[key] ?? 0;
-  }
-  return total > 0 ? Math.min(1, given / total) : 0;
+  /** Keys that are drawn faint. Indices are of units, here and below. */
+  dimmed(key: number): boolean;
+  /** Keys that are not drawn; their mass counts as left out. */
+  hiddenKeys: ReadonlySet<number>;
+  /** The weight of each key if the query spread evenly over the keys it may see. */
+  baseline(query: number): number;
+  /** Where rows are renormalised: the share of their mass that they were renormalised over. */
+  remaining: number | undefined;
 }
 
 /** The heads shown, or why there is nothing to show. */
@@ -124,14 +47,27 @@ export type HeadsShown =
   | { layer: number; note: string };
 
 export interface PictureSignals {
+  axes: ReadonlySignal<Axes>;
+  /** Units of the chosen tokens. */
+  locked: ReadonlySignal<{ queries: number[]; keys: number[] }>;
   heads: ReadonlySignal<HeadsShown>;
+  selection: ReadonlySignal<Selection | null>;
   focus: ReadonlySignal<Focus | null>;
+  /** Units of the queries in view. */
   rows: ReadonlySignal<number[]>;
   picture: ReadonlySignal<Picture | null>;
+  /** What is shown: contribution falls back to weight where no norms are known. */
+  measure: ReadonlySignal<Measure>;
 }
 
 export function pictureSignals(store: Store, data: Data): PictureSignals {
   const { synced } = store;
+
+  const axes = computed(() => new TokenAxes(store.queries.value, store.keys.value, synced.unit.value));
+  const locked = computed(() => ({
+    queries: axes.value.indices("query", synced.selected_queries.value),
+    keys: axes.value.indices("key", synced.selected_keys.value),
+  }));
 
   const addresses = computed((): [number, number][] => {
     if (synced.pinned.value.length > 0) return synced.pinned.value.map(([layer, head]) => [layer, head]);
@@ -144,7 +80,18 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return chosen.filter((head) => head < count).map((head) => [layer, head]);
   });
 
+  const rolled = computed((): HeadsShown | null => {
+    const stack = store.stack.value;
+    if (synced.aggregate.value !== "rollout" || !stack) return null;
+    data.version.value;
+    const layer = synced.layer.value;
+    const state = rolloutOf(data, stack.name, layer);
+    if (state.status === "missing") return { layer, note: store.t.value("rollout.missing") };
+    return state.status === "ready" ? { heads: [{ layer, head: 0, weights: state.weights }] } : { layer, state };
+  });
+
   const heads = computed((): HeadsShown => {
+    if (rolled.value) return rolled.value;
     data.version.value;
     const stack = store.stack.value;
     const layer = synced.layer.value;
@@ -160,34 +107,51 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return { heads: chosen };
   });
 
-  const selection = computed(() => ("heads" in heads.value ? select(heads.value.heads) : null));
+  const selection = computed(() => {
+    if (!("heads" in heads.value)) return null;
+    const stack = store.stack.value;
+    return select(heads.value.heads, {
+      axes: axes.value,
+      measure: synced.measure.value,
+      aggregate: synced.aggregate.value,
+      sinks: synced.sinks.value,
+      pair: synced.pair.value,
+      sinkKeys: stack?.sinks ?? [],
+      causal: stack?.causal ?? false,
+    });
+  });
 
   const focus = computed((): Focus | null => {
-    const queries = synced.selected_queries.value;
+    const { queries, keys } = locked.value;
     if (queries.length > 0) return { side: "query", indices: queries, locked: true };
-    const keys = synced.selected_keys.value;
     if (keys.length > 0) return { side: "key", indices: keys, locked: true };
     const hover = store.hover.value;
     return hover ? { side: hover.side, indices: [hover.index], locked: false } : null;
   });
 
-  const rows = computed(() => {
-    const locked = synced.selected_queries.value;
-    return locked.length > 0 ? locked : store.queries.value.map((_, index) => index);
+  const all = computed(() => {
+    const scope = selection.value?.scope;
+    const [first, end] = store.rowWindow.value ?? [0, Number.POSITIVE_INFINITY];
+    const every = axes.value.queries.map((_, index) => index);
+    return every.filter((index) => index >= first && index < end && (scope?.shows(index) ?? true));
   });
+  const rows = computed(() => (locked.value.queries.length > 0 ? locked.value.queries : all.value));
+
+  /** A matrix draws every cell: of a long text, finding strokes would take longer than drawing it. */
+  const lined = computed(() => synced.mode.value === "lines");
 
   const whole = computed(() => {
     const now = selection.value;
-    if (!now) return null;
-    const all = store.queries.value.map((_, index) => index);
-    return strokes(now.series, all, { budget: synced.budget.value, maxStrokes: synced.max_strokes.value });
+    if (!now || !lined.value) return now && noStrokes(now.series, all.value, now.scope.hidesAny);
+    return strokes(now.series, all.value, { budget: synced.budget.value, maxStrokes: synced.max_strokes.value });
   });
 
   const inView = computed(() => {
     const now = selection.value;
-    const keys = synced.selected_keys.value;
+    const { queries, keys } = locked.value;
     if (!now || !whole.value) return null;
-    if (rows.value.length === store.queries.value.length && keys.length === 0) return whole.value;
+    if (!lined.value) return noStrokes(now.series, rows.value, now.scope.hidesAny);
+    if (queries.length === 0 && keys.length === 0) return whole.value;
     if (keys.length > 0) return strokesToKeys(now, rows.value, keys, synced.max_strokes.value);
     return strokes(now.series, rows.value, { budget: synced.budget.value, maxStrokes: synced.max_strokes.value });
   });
@@ -195,15 +159,26 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
   const accounts = computed(() => {
     const now = selection.value;
     if (!now || !inView.value) return null;
-    const keys = synced.selected_keys.value;
-    const leftOut = keys.length > 0 ? 1 - shareOfKeys(now, rows.value, keys) : 0;
-    return ledger(inView.value, kindShares(now.heads, rows.value), leftOut);
+    const keys = locked.value.keys.filter((key) => !now.scope.hides(key));
+    const leftOut = locked.value.keys.length > 0 ? 1 - shareOfKeys(now, rows.value, keys) : inView.value.leftOut;
+    return ledger(inView.value, kindShares(now, rows.value), leftOut);
+  });
+
+  const remaining = computed(() => {
+    const now = selection.value;
+    if (now?.scope.look.sinks !== "renormalise") return undefined;
+    let [removed, total] = [0, 0];
+    for (const query of rows.value) {
+      removed += now.joint.removed(query);
+      total += now.joint.whole(query);
+    }
+    return total > 0 ? 1 - removed / total : 1;
   });
 
   const focusStrokes = computed(() => {
     const now = selection.value;
     data.rowsArrived.value;
-    if (!now || !focus.value) return null;
+    if (!now || !focus.value || !lined.value) return null;
     if (focus.value.locked) return inView.value;
     const maxStrokes = synced.max_strokes.value;
     const { side, indices } = focus.value;
@@ -211,59 +186,28 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return strokes(now.series, indices, { budget: synced.budget.value, maxStrokes });
   });
 
+  const hiddenKeys = computed(() => {
+    const scope = selection.value?.scope;
+    return new Set(axes.value.keys.map((_, key) => key).filter((key) => scope?.hides(key)));
+  });
+
   const picture = computed((): Picture | null => {
     if (!selection.value || !whole.value || !accounts.value) return null;
+    const { scope } = selection.value;
     return {
       selection: selection.value,
       strokes: whole.value,
       ledger: accounts.value,
       focus: focus.value,
       focusStrokes: focusStrokes.value,
+      dimmed: (key) => scope.dims(key),
+      hiddenKeys: hiddenKeys.value,
+      baseline: (query) => scope.baseline(query),
+      remaining: remaining.value,
     };
   });
 
-  return { heads, focus, rows, picture };
-}
+  const measure = computed((): Measure => selection.value?.scope.look.measure ?? synced.measure.value);
 
-/**
- * Where only the largest cells of a row are held, a mean over heads would miss some of its parts: of such rows only the
- * listed cells of a single head are known.
- */
-export function knownRow(selection: Selection, mean: Series, query: number, row: Float32Array): void {
-  mean.row(query, row);
-  if (selection.heads.every(({ weights }) => weights.isWhole(query))) return;
-  const [only, ...others] = selection.heads;
-  const single = only !== undefined && others.length === 0;
-  for (let key = 0; key < row.length; key++) if (!(single && (row[key] ?? 0) > 0)) row[key] = Number.NaN;
-}
-
-/** The row of a query, or the mean row of several, over the chosen heads; NaN where the page does not hold it. */
-export function focusRow(selection: Selection, queries: readonly number[], keys: number): Float32Array {
-  const mean = meanSeries(selection.heads);
-  const total = new Float64Array(keys);
-  const row = new Float32Array(keys);
-  for (const query of queries) {
-    knownRow(selection, mean, query, row);
-    for (let key = 0; key < keys; key++) total[key] = (total[key] ?? 0) + (row[key] ?? 0) / queries.length;
-  }
-  return Float32Array.from(total);
-}
-
-/** What each query gives to the chosen keys together; NaN where the page does not hold it. */
-export function focusColumn(
-  selection: Selection,
-  chosen: readonly number[],
-  queries: number,
-  keys: number,
-): Float32Array {
-  const mean = meanSeries(selection.heads);
-  const column = new Float32Array(queries);
-  const row = new Float32Array(keys);
-  for (let query = 0; query < queries; query++) {
-    knownRow(selection, mean, query, row);
-    let sum = 0;
-    for (const key of chosen) sum += row[key] ?? 0;
-    column[query] = sum;
-  }
-  return column;
+  return { axes, locked, heads, selection, focus, rows, picture, measure };
 }

@@ -11,10 +11,14 @@ export const KINDS = ["cls", "sep", "punct", "other", "word"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Series {
-  /** Weights of one query over all keys; may be written into `out`. */
+  /** What is shown of one query over all keys, 0 for keys left out; may be written into `out`. */
   row(query: number, out?: Float32Array): Float32Array;
   /** The mass of that row, from exact weights. */
   rowSum(query: number): number;
+  /** The mass of the row before any key was left out; that of the row itself where not given. */
+  whole?(query: number): number;
+  /** How much of `whole` the shown row stands for: less than that where keys were left out, also if it was then scaled up. */
+  kept?(query: number): number;
 }
 
 export interface StrokeOptions {
@@ -35,8 +39,10 @@ export interface Strokes {
   count: number;
   /** Strokes that the budget alone asked for; more than `count` where `maxStrokes` cut. */
   wanted: number;
-  /** Share of the mass of all rows in view (of all series) that the strokes carry; 0 where there is no mass. */
+  /** Share of the whole mass of all rows in view (of all series) that the strokes carry; 0 where there is no mass. */
   drawn: number;
+  /** Share of that mass on keys that the series leave out. */
+  leftOut: number;
   /** Mass drawn of each row: [series × queries], queries in the given order. */
   rowDrawn: Float32Array;
 }
@@ -134,14 +140,20 @@ export function strokes(series: readonly Series[], queries: readonly number[], o
   if (!(maxStrokes >= 0)) throw new RangeError(`maxStrokes is ${maxStrokes}; it must be 0 or more`);
   const chosen = options.keys === undefined ? undefined : new Set(options.keys);
   const found = new Growing();
-  let total = 0;
+  /** What a unit of each row stands for in its whole mass. */
+  const units = new Float64Array(series.length * queries.length);
+  let [total, kept] = [0, 0];
   let buffer: Float32Array | undefined;
   let scratch = new Float32Array(0);
   series.forEach((one, s) => {
     queries.forEach((query, position) => {
       const mass = one.rowSum(query);
+      const whole = one.whole?.(query) ?? mass;
+      total += whole;
       if (!(mass > 0)) return;
-      total += mass;
+      const stays = one.kept?.(query) ?? whole;
+      kept += stays;
+      units[s * queries.length + position] = stays / mass;
       const row = one.row(query, buffer);
       buffer = row;
       if (scratch.length < row.length) scratch = new Float32Array(row.length);
@@ -158,16 +170,30 @@ export function strokes(series: readonly Series[], queries: readonly number[], o
       }
     });
   });
-  return collect(found, series.length, queries, total, Math.floor(maxStrokes));
+  const out = collect(found, queries, units, Math.floor(maxStrokes));
+  out.drawn = total > 0 ? out.drawn / total : 0;
+  out.leftOut = total > 0 ? Math.max(0, 1 - kept / total) : 0;
+  return out;
 }
 
-function collect(
-  found: Growing,
-  seriesCount: number,
-  queries: readonly number[],
-  total: number,
-  maxStrokes: number,
-): Strokes {
+/** Where every cell is drawn there are no strokes: only what is left out counts, of series that leave something out. */
+export function noStrokes(series: readonly Series[], queries: readonly number[], leavesOut: boolean): Strokes {
+  let [total, kept] = [0, 0];
+  for (const one of leavesOut ? series : []) {
+    for (const query of queries) {
+      const mass = one.rowSum(query);
+      const whole = one.whole?.(query) ?? mass;
+      total += whole;
+      if (mass > 0) kept += one.kept?.(query) ?? whole;
+    }
+  }
+  const none = collect(new Growing(), queries, new Float64Array(0), 0);
+  const leftOut = total > 0 ? Math.max(0, 1 - kept / total) : 0;
+  return { ...none, drawn: 1 - leftOut, leftOut };
+}
+
+/** `drawn` is left as a sum of masses. */
+function collect(found: Growing, queries: readonly number[], units: Float64Array, maxStrokes: number): Strokes {
   const wanted = found.count;
   const weights = found.weight.subarray(0, wanted);
   const count = Math.min(wanted, maxStrokes);
@@ -180,12 +206,12 @@ function collect(
     count,
     wanted,
     drawn: 0,
-    rowDrawn: new Float32Array(seriesCount * queries.length),
+    leftOut: 0,
+    rowDrawn: new Float32Array(units.length),
   };
   const rowDrawn = new Float64Array(out.rowDrawn.length);
   let left = ties;
   let at = 0;
-  let drawn = 0;
   for (let i = 0; i < wanted && at < count; i++) {
     const weight = weights[i] as number;
     if (weight < threshold || (weight === threshold && left-- <= 0)) continue;
@@ -197,11 +223,12 @@ function collect(
     out.key[at] = found.key[i] as number;
     out.weight[at] = weight;
     rowDrawn[row] = (rowDrawn[row] as number) + weight;
-    drawn += weight;
     at += 1;
   }
   out.rowDrawn.set(rowDrawn);
-  out.drawn = total > 0 ? drawn / total : 0;
+  rowDrawn.forEach((mass, row) => {
+    out.drawn += mass * (units[row] as number);
+  });
   return out;
 }
 
@@ -215,10 +242,11 @@ export interface Ledger {
 
 /**
  * The two lines under a picture. `kindSums` is the exact mass by kind over the rows in view, at any scale (their sum or
- * mean over rows and heads); `leftOut` the share of the mass on keys that were left out by choice. Rounded cells may add
- * to a little more than the exact mass: `drawn` is held at 1 − leftOut.
+ * mean over rows and heads), of keys left out too; `leftOut` the share of the mass on keys that were left out by choice,
+ * that of the series where not given. Rounded cells may add to a little more than the exact mass: `drawn` is held at
+ * 1 − leftOut.
  */
-export function ledger(strokes: Strokes, kindSums: ArrayLike<number>, leftOut = 0): Ledger {
+export function ledger(strokes: Strokes, kindSums: ArrayLike<number>, leftOut = strokes.leftOut): Ledger {
   let total = 0;
   for (let kind = 0; kind < KINDS.length; kind++) total += kindSums[kind] ?? 0;
   const share = (kind: number): number => (total > 0 ? (kindSums[kind] ?? 0) / total : 0);

@@ -33,11 +33,14 @@ const DEFAULTS: Traits = {
   only: "",
   evidence: "text",
   lang: "en",
+  words: {},
   theme: "auto",
   title: "",
   notes: [],
   status: "",
   can_run: false,
+  inputs: {},
+  comparison: {},
 };
 
 export interface Hover {
@@ -55,13 +58,15 @@ export class Store {
   // ---- page only
   readonly hover = signal<Hover | null>(null);
   readonly hoverHead = signal<number | null>(null);
+  /** Rows that Lines has in its frame where a text is too long to draw them all: first, one after the last. */
+  readonly rowWindow = signal<readonly [first: number, end: number] | null>(null);
   readonly width = signal(0);
   readonly dark = signal(false);
   /** Hosts may render into an element that is put into the document later. */
   readonly attached: ReadonlySignal<boolean> = computed(() => this.width.value > 0);
   readonly message = signal("");
 
-  readonly t: ReadonlySignal<Translate> = computed(() => translator(this.synced.lang.value));
+  readonly t: ReadonlySignal<Translate> = computed(() => translator(this.synced.words.value));
   readonly stack: ReadonlySignal<Stack | undefined> = computed(() => stackOf(this.traits()));
   readonly queries: ReadonlySignal<Token[]> = computed(() => queryTokens(this.traits()));
   readonly keys: ReadonlySignal<Token[]> = computed(() => keyTokens(this.traits()));

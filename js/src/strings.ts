@@ -1,17 +1,13 @@
-/** The words of the page, one file a language, shared with Python. */
+/** The words of the page: one file a language in `attnwidget/locale`, of which Python sends the one in use. */
 
-import en from "../../attnwidget/locale/en.json";
-import ja from "../../attnwidget/locale/ja.json";
-import type { Language } from "./types";
+import type en from "../../attnwidget/locale/en.json";
 
 export type StringKey = keyof typeof en;
-
-const LOCALES: Record<Language, Record<StringKey, string>> = { en, ja };
-
+export type Words = Readonly<Partial<Record<StringKey, string>>>;
 export type Translate = (key: StringKey, values?: Record<string, string | number>) => string;
 
-export function translator(lang: Language): Translate {
-  const strings = LOCALES[lang];
+/** A word that did not come is shown by its name, so that a reader can say which. */
+export function translator(words: Words): Translate {
   return (key, values = {}) =>
-    strings[key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+    (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }

@@ -1,6 +1,9 @@
 /** Plain data of a view, named as in Python (`attnwidget/view.py`). */
 
+import type { Comparison } from "./compare";
+import type { Inputs } from "./run";
 import type { Kind } from "./scene";
+import type { Words } from "./strings";
 
 export interface Token {
   text: string;
@@ -10,6 +13,10 @@ export interface Token {
   word: number | null;
   /** A blank that is part of the token: shown, but quietly. */
   space?: boolean;
+  /** Row and column of an image patch, from the top left. */
+  place?: readonly [row: number, column: number];
+  /** On the first piece of a word of several: what the whole word is called. */
+  whole?: { text: string; role: string; kind: Kind };
 }
 
 export interface LayerInfo {
@@ -17,6 +24,11 @@ export interface LayerInfo {
   heads: number;
   source: string;
   note: string;
+  /** Where several heads share keys and values. */
+  kv_heads?: number;
+  /** Where a query sees at most so many keys, in a window that moves with it or in fixed chunks. */
+  window?: number;
+  chunk?: number;
 }
 
 export interface Stack {
@@ -24,6 +36,10 @@ export interface Stack {
   /** Names of the token sequences, keys of `tokens`. */
   queries: string;
   keys: string;
+  /** Whether every row sees only the keys up to its own position. */
+  causal?: boolean;
+  /** Positions of the keys that the sinks switch is about. */
+  sinks?: number[];
   layers: LayerInfo[];
 }
 
@@ -80,10 +96,16 @@ export interface Traits {
   only: string;
   evidence: Evidence;
   lang: Language;
+  /** Every text of the page in that language. */
+  words: Words;
   theme: Theme;
   title: string;
   notes: string[];
   status: string;
   /** Whether Python can run the model again on another text. */
   can_run: boolean;
+  /** What the model read; empty where that was no text. */
+  inputs: Inputs;
+  /** Of `AttnView.compare`: both sides; empty where the view compares nothing. */
+  comparison: Partial<Comparison>;
 }

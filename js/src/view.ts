@@ -1,10 +1,13 @@
 /** One mounted view: its store, its data, and what every part of the page derives from them. */
 
 import { computed, effect, type ReadonlySignal } from "@preact/signals";
+import { type ComparedNow, comparedSignal } from "./compare_now";
 import type { Data } from "./data";
+import { lock } from "./lock";
 import { css, keyRamps, type Palette, ramp, readPalette, type Tints } from "./paint/palette";
-import { type PictureSignals, pictureSignals } from "./picture";
+import { type PictureSignals, pictureSignals, type Side } from "./picture";
 import type { Store } from "./store";
+import type { Token } from "./types";
 
 /** Milliseconds; a pointer on its way to somewhere else asks for nothing. */
 const REST = 60;
@@ -12,11 +15,16 @@ const REST = 60;
 export class View {
   readonly signals: PictureSignals;
   readonly palette: ReadonlySignal<Palette>;
+  /** Of the keys as listed: tokens, or words. */
   readonly tints: ReadonlySignal<Tints>;
+  /** Of the tokens, for overviews: those know no words. */
+  readonly tokenTints: ReadonlySignal<Tints>;
   /** CSS colour of each chosen head, "layer/head" → colour, while heads keep their own. */
   readonly headColours: ReadonlySignal<ReadonlyMap<string, string>>;
   /** "layer 3 · mean of heads 6, 8" in the reader's language. */
   readonly what: ReadonlySignal<string>;
+  /** Of `AttnView.compare`: the differences in view. */
+  readonly compared: ReadonlySignal<ComparedNow | undefined>;
 
   constructor(
     readonly store: Store,
@@ -24,18 +32,23 @@ export class View {
     root: Element,
   ) {
     this.signals = pictureSignals(store, data);
+    this.compared = comparedSignal(store, data);
     this.palette = computed(() => {
       store.dark.value;
       store.attached.value;
       return readPalette(root);
     });
-    this.tints = computed(() => {
+    const ramps = computed(() => {
       const palette = this.palette.value;
-      return {
-        ramps: [palette.ink, palette.cls, palette.sep].map((colour) => ramp(palette, colour)),
-        keyRamps: keyRamps(store.keys.value, store.synced.highlight.value === "special"),
-      };
+      return [palette.ink, palette.cls, palette.sep].map((colour) => ramp(palette, colour));
     });
+    const tintsOf = (keys: () => Token[]) =>
+      computed(() => ({
+        ramps: ramps.value,
+        keyRamps: keyRamps(keys(), store.synced.highlight.value === "special"),
+      }));
+    this.tints = tintsOf(() => this.signals.axes.value.keys);
+    this.tokenTints = tintsOf(() => store.keys.value);
     this.headColours = computed(() => {
       const heads = this.signals.heads.value;
       const chosen = "heads" in heads ? heads.heads : [];
@@ -52,16 +65,28 @@ export class View {
     this.what = computed(() => {
       const t = store.t.value;
       const pinned = store.synced.pinned.value;
+      const aggregate = store.synced.aggregate.value;
+      if (aggregate === "rollout") return t("heads.rollout", { layer: store.synced.layer.value });
       if (pinned.length > 0) return pinned.map(([layer, head]) => `L${layer} H${head}`).join(", ");
       const layer = `${t("layer")} ${store.synced.layer.value}`;
       const locked = store.synced.heads.value;
       const count = store.layer.value?.heads ?? 0;
       const shown = locked.length > 0 ? locked : store.hoverHead.value !== null ? [store.hoverHead.value] : null;
       const perHead = this.signals.picture.value?.selection.perHead;
-      if (!shown) return `${layer} · ${t(perHead ? "heads.all" : "heads.mean", { count })}`;
+      const together = aggregate === "max" ? "heads.max" : "heads.mean";
+      if (!shown) return `${layer} · ${t(perHead ? "heads.all" : together, { count })}`;
       const heads = t(shown.length === 1 ? "heads.one" : "heads.list", { heads: shown.join(", ") });
       return `${layer} · ${heads}`;
     });
+  }
+
+  /** The rule of locking for a unit: a word is all its tokens. */
+  lockUnit(side: Side, index: number, shift: boolean): void {
+    const axes = this.signals.axes.peek();
+    const { queries, keys } = this.signals.locked.peek();
+    const units = lock(side === "query" ? queries : keys, index, shift);
+    const positions = units.flatMap((unit) => axes.positions(side, unit));
+    this.store.change(side === "query" ? { selected_queries: positions } : { selected_keys: positions });
   }
 
   /** Fetches the whole rows in focus where the page holds only their largest cells. Returns the end of it. */
@@ -71,10 +96,12 @@ export class View {
       const focus = this.signals.focus.value;
       if (!("heads" in shown) || focus?.side !== "query") return;
       const stack = this.store.stack.peek()?.name ?? "";
+      const axes = this.signals.axes.peek();
+      const positions = focus.indices.flatMap((index) => axes.positions("query", index));
       const layers = new Map(shown.heads.map(({ layer, weights }) => [layer, weights]));
       let cancels: (() => void)[] = [];
       const timer = setTimeout(() => {
-        cancels = [...layers].map(([layer, weights]) => this.data.wantRows(stack, layer, weights, focus.indices));
+        cancels = [...layers].map(([layer, weights]) => this.data.wantRows(stack, layer, weights, positions));
       }, REST);
       return () => {
         clearTimeout(timer);

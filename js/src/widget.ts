@@ -3,12 +3,14 @@
  * `change:*` callbacks get different arguments in different hosts, so the model is read again each time.
  */
 
+import { batch } from "@preact/signals";
 import { Data } from "./data";
 import { mount } from "./mount";
-import { Store, TRAIT_NAMES } from "./store";
+import { Runner } from "./run";
+import { Store, TRAIT_NAMES, type TraitName } from "./store";
 import type { Traits } from "./types";
 import { toBytes } from "./wire/buffers";
-import { Requests } from "./wire/messages";
+import { NoKernelError, Requests } from "./wire/messages";
 
 /** The part of anywidget's model that every host gives. */
 export interface HostModel {
@@ -46,28 +48,79 @@ function render({ model, el }: RenderContext): () => void {
     for (const [name, value] of Object.entries(changed)) model.set(name, value);
     model.save_changes();
   });
-  for (const name of TRAIT_NAMES) store.receive(name, model.get(name) ?? undefined);
-  for (const name of TRAIT_NAMES) listen(`change:${name}`, () => store.receive(name, model.get(name)));
+  // Saved states may leave out what is as by default.
+  const receive = (name: TraitName) => {
+    const value = model.get(name);
+    if (value !== undefined) store.receive(name, value);
+  };
+  for (const name of TRAIT_NAMES) receive(name);
 
-  const requests = model.send ? new Requests((content) => model.send?.(content), newId) : undefined;
-  if (requests) {
-    listen("msg:custom", (content: unknown, buffers?: readonly (ArrayBuffer | ArrayBufferView)[]) =>
-      requests.receive(content, buffers ?? []),
-    );
-    signal.addEventListener("abort", () => requests.abortAll("the view was closed"));
+  // ipywidgets marks the elements of views that were drawn from a file: there `send` goes nowhere, without a word. Once
+  // their kernel was restarted, it throws.
+  const cut = () => el.classList.contains("jupyter-widgets-disconnected");
+  const nobody = () => new NoKernelError(store.t.peek()("cut"));
+  const send = model.send
+    ? (content: object) => {
+        if (cut()) throw nobody();
+        try {
+          model.send?.(content);
+        } catch {
+          throw nobody();
+        }
+      }
+    : undefined;
+  const requests = send && new Requests(send, newId);
+  const ofOther = send && new Requests((content) => send({ ...content, of: "b" }), newId);
+  const runner = new Runner(send, newId);
+  if (requests && ofOther) {
+    listen("msg:custom", (content: unknown, buffers?: readonly (ArrayBuffer | ArrayBufferView)[]) => {
+      for (const receiver of [requests, ofOther, runner]) receiver.receive(content, buffers ?? []);
+    });
+    signal.addEventListener("abort", () => {
+      for (const asked of [requests, ofOther]) asked.abortAll("the view was closed");
+    });
   }
 
-  const data = new Data(requests);
-  const bytesOf = (name: string) => toBytes((model.get(name) ?? null) as ArrayBuffer | ArrayBufferView | null);
+  const data = new Data(requests, runner);
+  if (requests && ofOther) {
+    // The mark is set by another listener of the same event.
+    const look = () => {
+      if (signal.aborted) return;
+      const gone = cut() ? nobody() : undefined;
+      for (const asked of [requests, ofOther]) if (gone) asked.failAll(gone);
+      if (gone) runner.fail(gone.message);
+      else for (const side of [data, data.compared.peek()]) side?.reconnected();
+    };
+    listen("comm_live_update", () => queueMicrotask(look));
+  }
+  const bytesOf = (name: string) => toBytes(model.get(name));
   const loads: Record<string, () => void> = {
     attention: () => data.load(bytesOf("attention")),
     profile: () => data.loadBeside("profile", bytesOf("profile")),
     image: () => data.loadBeside("image", bytesOf("image")),
+    compared: () => {
+      const bytes = bytesOf("compared");
+      const other = bytes.byteLength > 0 ? new Data(ofOther) : undefined;
+      other?.load(bytes);
+      data.compared.value = other;
+    },
   };
-  for (const [name, load] of Object.entries(loads)) {
-    load();
-    listen(`change:${name}`, load);
-  }
+  const names = [...TRAIT_NAMES, ...Object.keys(loads)];
+  const seen = new Map(names.map((name) => [name, model.get(name)]));
+  for (const load of Object.values(loads)) load();
+  // Python's message of a new capture sets many values, and a host tells of them one by one: between two of them the
+  // tokens would be of one text and the weights of another. All are in when the first is told, so all are taken then.
+  const take = (told: string) =>
+    batch(() => {
+      for (const name of names) {
+        const value = model.get(name);
+        if (name !== told && value === seen.get(name)) continue;
+        seen.set(name, value);
+        if (Object.hasOwn(loads, name)) loads[name]?.();
+        else receive(name as TraitName);
+      }
+    });
+  for (const name of names) listen(`change:${name}`, () => take(name));
 
   mount(el, store, data, signal);
   return () => life.abort();

@@ -16,6 +16,7 @@ interface Case {
     weight: number[];
     wanted: number;
     drawn: number;
+    left_out: number;
     row_drawn: number[];
   };
   ledger: Ledger;
@@ -48,6 +49,7 @@ describe("the scene is that of Python", () => {
     expect(found.weight).toEqual(Float32Array.from(one.strokes.weight));
     expect([found.count, found.wanted]).toEqual([one.strokes.key.length, one.strokes.wanted]);
     expect(found.drawn).toBeCloseTo(one.strokes.drawn, 12);
+    expect(found.leftOut).toBeCloseTo(one.strokes.left_out, 12);
     close(found.rowDrawn, one.strokes.row_drawn);
     const { fate, kinds } = ledger(found, one.kind_sums, one.left_out);
     close(

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import en from "../../attnwidget/locale/en.json";
 import { Store } from "../src/store";
 import type { Token, Traits } from "../src/types";
 
@@ -11,6 +12,7 @@ let store: Store;
 beforeEach(() => {
   pushed = [];
   store = new Store((changed) => pushed.push(changed));
+  store.receive("words", en);
   store.receive("tokens", { source: ["a", "b", "c"].map(token), target: ["x", "y"].map(token) });
   store.receive("stacks", [
     { name: "encoder", queries: "source", keys: "source", layers: [layer(4), layer(2), layer(0)] },
@@ -37,6 +39,12 @@ describe("values from Python", () => {
     ["mode", "pie", "lines, matrix, heads"],
     ["highlight", "SPECIAL", "none, special, query"],
     ["selected_queries", [3], "0 to 2"],
+    ["measure", "weights", "weight, contribution"],
+    ["sinks", "leave out", "show, dim, leave_out, renormalise"],
+    ["scale", "square", "linear, sqrt, log, relative"],
+    ["aggregate", "sum", "mean, max, rollout"],
+    ["unit", "tokens", "pieces, words"],
+    ["pair", "AB", "all, aa, ab, ba, bb"],
     ["stack", "decoder", "encoder, cross"],
     ["budget", 0, "above 0, up to 1"],
     ["budget", Number.NaN, "above 0, up to 1"],

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it, vi } from "vitest";
+import en from "../../attnwidget/locale/en.json";
 import { PageModel } from "../src/host";
 import widget, { type HostModel } from "../src/widget";
 
@@ -28,6 +29,7 @@ function state(over: Record<string, unknown> = {}): Record<string, unknown> {
     budget: 0.7,
     max_strokes: 2000,
     lang: "en",
+    words: en,
     theme: "light",
     title: "<b>model</b>",
     notes: [],

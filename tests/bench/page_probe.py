@@ -47,7 +47,7 @@ def _centre(page: Page, selector: str, index: int, root: str = "document") -> tu
     return box[0], box[1]
 
 
-OURS = "document.querySelector('.attnwidget-view').shadowRoot"
+OURS = "document.querySelector('.attnwidget-view')?.shadowRoot"
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ def _bertviz_hover(page: Page, turn: int) -> None:
 
 ADAPTERS: dict[str, Adapter] = {
     "attnwidget": Adapter(
-        f"{OURS}.querySelector('.picture[aria-busy=false] canvas')",
+        f"{OURS}?.querySelector('.picture[aria-busy=false] canvas')",
         {"layer": _ours_layer, "head": _ours_head, "hover": _ours_hover},
     ),
-    "attnwidget_heads": Adapter(f"{OURS}.querySelector('.picture canvas')"),
+    "attnwidget_heads": Adapter(f"{OURS}?.querySelector('.picture canvas')"),
     "bertviz_head": Adapter(
         "document.querySelector('#vis svg > g:last-child > rect')",
         {"layer": _bertviz_layer, "head": _bertviz_head, "hover": _bertviz_hover},

@@ -11,6 +11,7 @@ from opened import Opened, Shown
 from playwright.sync_api import expect
 
 from attnwidget import AttnView
+from attnwidget.export import pages
 
 if TYPE_CHECKING:
     from attnwidget import Attention
@@ -191,45 +192,6 @@ def test_matrix_shows_the_weights(opened: Opened, view: AttnView, attention: Att
     expect(shown.find(".axis-query [aria-selected=true]")).to_have_attribute("data-index", "2")
 
 
-def test_heads_shows_every_head_and_opens_one(opened: Opened, view: AttnView, attention: Attention) -> None:
-    shown = opened.view(view)
-    shown.choose("heads")
-    canvas = shown.find(".atlas-cells canvas").first
-    assert shown.ink(".atlas-cells canvas") > 50_000
-
-    def middle(layer: int, head: int) -> tuple[float, float]:
-        box = canvas.bounding_box()
-        assert box is not None
-        pitch, row = (box["width"] - 44) / 12, (box["height"] - 2) / 6
-        return box["x"] + 44 + (head + 0.35) * pitch, box["y"] + (layer + 0.4) * row
-
-    shown.page.mouse.move(*middle(1, 8))
-    expect(shown.find(".readout")).to_contain_text("L1 H8")
-    kinds = np.array([token.kind for token in attention.key_tokens()])
-    share = attention.weights(1, 8)[:, kinds == "cls"].sum(axis=1, dtype=np.float64).mean()
-    said = re.search(r"\[CLS\] (\d+) %", shown.find(".readout").inner_text().replace("\n", " "))
-    assert said is not None
-    assert abs(int(said[1]) - 100 * share) < 1
-    shown.page.keyboard.down("Shift")
-    shown.page.mouse.click(*middle(1, 8))
-    shown.page.mouse.click(*middle(5, 10))
-    shown.page.keyboard.up("Shift")
-    expect(shown.find(".collected")).to_contain_text("L1 H8, L5 H10")
-    shown.find(".collected button").first.click()
-    expect(shown.find(".side-title")).to_contain_text("L1 H8, L5 H10")
-    shown.choose("heads")
-    shown.page.mouse.click(*middle(4, 2))
-    assert shown.layer() == 4
-    assert shown.pressed_heads() == [2]
-    shown.choose("heads")
-    canvas.focus()
-    shown.page.keyboard.press("ArrowDown")
-    shown.page.keyboard.press("ArrowRight")
-    expect(shown.find(".readout")).to_contain_text("L5 H1")
-    shown.page.keyboard.press("Enter")
-    assert (shown.layer(), shown.pressed_heads()) == (5, [1])
-
-
 def test_special_highlight_and_its_shares(opened: Opened, view: AttnView, attention: Attention) -> None:
     shown = opened.view(view)
     plain = shown.token("query", 0).locator(".token-text").evaluate("e => getComputedStyle(e).color")
@@ -348,10 +310,7 @@ def test_dark_and_light(opened: Opened, view: AttnView) -> None:
 
 
 def test_several_views_on_one_page(opened: Opened, view: AttnView) -> None:
-    html = view.to_html()
-    block = re.search(r'<div class="attnwidget-view.*?</script>', html, re.DOTALL)
-    assert block is not None
-    page = opened.page(html.replace(block.group(), block.group() * 2))
+    page = opened.page(pages.to_html([view, view]))
     one, two = Shown(page, 0).ready(), Shown(page, 1).ready()
     one.find("[aria-label='Next layer']").click()
     assert (one.layer(), two.layer()) == (4, 3)

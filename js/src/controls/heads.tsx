@@ -36,7 +36,7 @@ export function Heads({ view }: { view: View }) {
   const pinned = synced.pinned.value;
   const preview = store.hoverHead.value;
   const colours = view.headColours.value;
-  const tints = view.tints.value;
+  const tints = view.tokenTints.value;
 
   const move = (event: KeyboardEvent, head: number) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

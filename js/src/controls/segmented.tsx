@@ -2,12 +2,14 @@
 
 interface Props<T extends string> {
   label: string;
+  /** What the choice is about, in more words. */
+  hint?: string;
   value: T;
-  options: readonly { value: T; text: string }[];
+  options: readonly { value: T; text: string; hint?: string }[];
   onChange(value: T): void;
 }
 
-export function Segmented<T extends string>({ label, value, options, onChange }: Props<T>) {
+export function Segmented<T extends string>({ label, hint, value, options, onChange }: Props<T>) {
   const step = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (by === undefined) return;
@@ -21,7 +23,7 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
   };
   return (
     <div class="control">
-      <span class="control-label" aria-hidden="true">
+      <span class="control-label" aria-hidden="true" title={hint}>
         {label}
       </span>
       <div class="segmented" role="radiogroup" aria-label={label} onKeyDown={step}>
@@ -32,6 +34,8 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
             role="radio"
             key={option.value}
             data-value={option.value}
+            data-text={option.text}
+            title={option.hint}
             aria-checked={option.value === value}
             tabIndex={option.value === value ? 0 : -1}
             onClick={() => onChange(option.value)}

@@ -41,7 +41,7 @@ export function Stepper({ label, previous, next, value, count, onChange }: Props
           aria-valuemin={0}
           aria-valuemax={Math.max(0, count - 1)}
           onKeyDown={onKeyDown}
-          style={{ minWidth: `${String(count - 1).length + 1.6}ch` }}
+          style={{ minWidth: `max(24px, ${String(count - 1).length + 1.6}ch)` }}
         >
           {value}
         </span>

@@ -1,18 +1,23 @@
 /** The whole page of one view. */
 
+import { COMPARED_MODES } from "../caveats";
+import { sidesNow } from "../compare_now";
 import { Heads } from "../controls/heads";
 import type { Mode } from "../types";
 import type { View } from "../view";
 import { Absence } from "./absence";
 import { Atlas } from "./atlas";
+import { Compare } from "./compare";
 import { Footer } from "./footer";
+import { InputBox } from "./input";
 import { Ledger } from "./ledger";
 import { Lines } from "./lines";
 import { Matrix } from "./matrix";
 import { Profile } from "./profile";
 import { Side } from "./side";
 import { Steps } from "./steps";
-import { Toolbar } from "./toolbar";
+import { NumbersTable } from "./table";
+import { OF_WEIGHTS, Toolbar } from "./toolbar";
 import { Trace } from "./trace";
 
 /** Below this width the side panel goes under the picture. */
@@ -20,15 +25,34 @@ const WIDE = 820;
 const SIDE = 330;
 const PADDING = 28;
 
-/** Views of one layer's weights, with a side panel and a ledger; the others take the whole width. */
-const OF_WEIGHTS: ReadonlySet<Mode> = new Set(["lines", "matrix"]);
 const WITH_HEADS: ReadonlySet<Mode> = new Set(["lines", "matrix", "steps"]);
 
 const PICTURES = { lines: Lines, matrix: Matrix, heads: Atlas, profile: Profile, trace: Trace, steps: Steps };
 
 function Shown({ view, width }: { view: View; width: number }) {
-  const Picture = PICTURES[view.store.synced.mode.value];
+  const mode = view.store.synced.mode.value;
+  const Picture = view.data.compared.value && COMPARED_MODES.has(mode) ? Compare : PICTURES[mode];
   return <Picture view={view} width={width} />;
+}
+
+/** Where the picture is not what was asked for: what it is instead. */
+function Instead({ view }: { view: View }) {
+  const { store, signals } = view;
+  const { synced } = store;
+  const selection = signals.selection.value;
+  if (!selection) return null;
+  const t = store.t.value;
+  const said: string[] = [];
+  if (synced.measure.value !== signals.measure.value) {
+    const why = synced.aggregate.value === "rollout" ? "norms.rollout" : "norms.missing";
+    said.push(t(why, { layer: synced.layer.value }));
+  }
+  if (synced.pair.value !== "all" && !selection.scope.rows) said.push(t("pair.none"));
+  return said.length > 0 ? (
+    <p class="message" role="status">
+      {said.join(" ")}
+    </p>
+  ) : null;
 }
 
 export function App({ view }: { view: View }) {
@@ -36,7 +60,9 @@ export function App({ view }: { view: View }) {
   const { synced } = store;
   const width = store.width.value;
   const mode = synced.mode.value;
-  const ofWeights = OF_WEIGHTS.has(mode);
+  const comparing = view.data.compared.value !== undefined;
+  // A comparison brings its own account of what is in view.
+  const ofWeights = OF_WEIGHTS.has(mode) && !comparing;
   const wide = width >= WIDE;
   const pictureWidth = (wide && ofWeights ? width - SIDE : width) - PADDING;
   const picture = signals.picture.value;
@@ -53,6 +79,7 @@ export function App({ view }: { view: View }) {
       }}
     >
       <Toolbar view={view} />
+      <InputBox view={view} />
       {WITH_HEADS.has(mode) && <Heads view={view} />}
       {store.message.value && (
         <p class="message" role="alert">
@@ -64,6 +91,8 @@ export function App({ view }: { view: View }) {
           {synced.status.value === "released" ? t("released") : synced.status.value}
         </p>
       )}
+      {ofWeights && <Instead view={view} />}
+      {comparing && !COMPARED_MODES.has(mode) && <p class="cmp-alone">{t("compare.alone", sidesNow(store))}</p>}
       <div class="main" data-alone={ofWeights ? undefined : ""}>
         <div class="picture" aria-busy={!shown && ofWeights}>
           {ofWeights && <Absence view={view} />}
@@ -72,6 +101,7 @@ export function App({ view }: { view: View }) {
         {ofWeights && <Side view={view} />}
       </div>
       {ofWeights && <Ledger view={view} accounts={picture?.ledger} />}
+      <NumbersTable view={view} />
       <Footer view={view} />
     </section>
   );

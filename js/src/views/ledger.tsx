@@ -7,26 +7,46 @@ import { kindName } from "./shares";
 
 const FATES = ["drawn", "below", "left_out"] as const;
 
+/** A matrix draws every cell that is not left out: it has no stroke budget. */
+function fates({ drawn, below, left_out }: Accounts["fate"], budget: boolean): [(typeof FATES)[number], number][] {
+  return budget
+    ? [
+        ["drawn", drawn],
+        ["below", below],
+        ["left_out", left_out],
+      ]
+    : [
+        ["drawn", drawn + below],
+        ["left_out", left_out],
+      ];
+}
+
 export function Ledger({ view, accounts }: { view: View; accounts: Accounts | undefined }) {
-  const t = view.store.t.value;
-  const keys = view.store.keys.value;
-  const lines = view.store.synced.mode.value === "lines";
-  const fate = percents(FATES.map((name) => accounts?.fate[name] ?? 0));
+  const { store, signals } = view;
+  const t = store.t.value;
+  const { keys } = signals.axes.value;
+  const shares = signals.measure.value === "contribution" ? (signals.selection.value?.normsOf ?? "written") : undefined;
+  const remaining = signals.picture.value?.remaining;
+  const shown = fates(accounts?.fate ?? { drawn: 0, below: 0, left_out: 0 }, store.synced.mode.value === "lines");
+  const fate = percents(shown.map(([, share]) => share));
   const kinds = percents(KINDS.map((name) => accounts?.kinds[name] ?? 0));
   return (
     <section class="ledger" aria-label={t("ledger")}>
-      {lines && (
-        <p>
-          <span class="ledger-label">{t("ledger.fate")}</span>
-          {FATES.map((name, index) => (
-            <span key={name} class="ledger-item" data-fate={name}>
-              {t(`fate.${name}`)} <strong class="number">{fate[index]} %</strong>
-            </span>
-          ))}
-        </p>
-      )}
       <p>
-        <span class="ledger-label">{t("ledger.kind")}</span>
+        <span class="ledger-label">{t(shares ? `ledger.fate.${shares}` : "ledger.fate")}</span>
+        {shown.map(([name], index) => (
+          <span key={name} class="ledger-item" data-fate={name}>
+            {t(`fate.${name}`)} <strong class="number">{fate[index]} %</strong>
+          </span>
+        ))}
+        {remaining !== undefined && (
+          <span class="ledger-item" data-remaining>
+            {t("fate.renormalised", { percent: Math.round(remaining * 100) })}
+          </span>
+        )}
+      </p>
+      <p>
+        <span class="ledger-label">{t(shares ? "ledger.kind.written" : "ledger.kind")}</span>
         {KINDS.map((name, index) => (
           <span key={name} class="ledger-item" data-kind={name}>
             <span class="swatch" aria-hidden="true" />

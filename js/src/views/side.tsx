@@ -1,10 +1,9 @@
 /** Beside the picture: what is in focus, where its attention goes, and every layer at a glance. */
 
 import { useMemo } from "preact/hooks";
-import { type Focus, focusColumn, kindShares, knownRow, meanSeries, type Picture, shareOfKeys } from "../picture";
+import { type Axes, cellNumbers, type Focus, kindShares, knownRow, type Picture, shareOfKeys } from "../picture";
 import { KINDS } from "../scene";
 import type { Translate } from "../strings";
-import type { Token } from "../types";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
 import { kindName, Shares } from "./shares";
@@ -12,14 +11,15 @@ import { kindName, Shares } from "./shares";
 const STRONGEST = 5;
 
 function Title({ view, focus }: { view: View; focus: Focus | null }) {
-  const { store } = view;
+  const { store, signals } = view;
   const t = store.t.value;
-  const tokens = focus?.side === "key" ? store.keys.value : store.queries.value;
+  const axes = signals.axes.value;
+  const tokens = focus?.side === "key" ? axes.keys : axes.queries;
   const [only] = focus?.indices ?? [];
   return (
     <h3 class="side-title">
       <div>
-        {!focus && <strong>{t("focus.all", { count: tokens.length })}</strong>}
+        {!focus && <strong>{t("focus.all", { count: signals.rows.value.length })}</strong>}
         {focus && focus.indices.length === 1 && only !== undefined && (
           <>
             <bdi class="side-token">{tokens[only]?.text}</bdi>{" "}
@@ -37,54 +37,82 @@ function Title({ view, focus }: { view: View; focus: Focus | null }) {
   );
 }
 
+const MOST_READ = 8_000_000;
+
 interface Link {
   query: number;
   key: number;
-  weight: number;
+  value: number;
 }
 
-/** The strongest links of the focus, or of all rows. */
-function strongest(picture: Picture, focus: Focus | null, queries: number, keys: number): Link[] {
+/** The strongest links of the focus, or of all rows in view. */
+function strongest(picture: Picture, focus: Focus | null, rows: readonly number[], axes: Axes): Link[] {
   const best: Link[] = [];
-  const offer = (query: number, key: number, weight: number) => {
-    if (!(weight > 0) || (best.length === STRONGEST && weight <= (best[STRONGEST - 1]?.weight ?? 0))) return;
-    best.push({ query, key, weight });
-    best.sort((a, b) => b.weight - a.weight);
+  const keys = axes.keys.length;
+  const row = new Float32Array(keys);
+  const offer = (query: number, key: number, value: number) => {
+    if (!(value > 0) || (best.length === STRONGEST && value <= (best[STRONGEST - 1]?.value ?? 0))) return;
+    best.push({ query, key, value });
+    best.sort((a, b) => b.value - a.value);
     best.length = Math.min(best.length, STRONGEST);
   };
   if (focus?.side === "key") {
-    for (const key of focus.indices) {
-      focusColumn(picture.selection, [key], queries, keys).forEach((weight, query) => {
-        offer(query, key, weight);
-      });
+    for (const query of rows) {
+      knownRow(picture.selection, picture.selection.joint, query, row);
+      for (const key of focus.indices) offer(query, key, row[key] ?? 0);
     }
     return best;
   }
-  const rows = focus ? focus.indices : Array.from({ length: queries }, (_, query) => query);
-  const row = new Float32Array(keys);
-  const mean = meanSeries(picture.selection.heads);
-  for (const query of rows) {
-    knownRow(picture.selection, mean, query, row);
+  // Of a long text all rows are too many to read for a list of five: its reader points at a token first.
+  if (!focus && rows.length * keys > MOST_READ) return best;
+  for (const query of focus ? focus.indices : rows) {
+    knownRow(picture.selection, picture.selection.joint, query, row);
     for (let key = 0; key < keys; key++) offer(query, key, row[key] ?? 0);
   }
   return best;
 }
 
-function Links({ links, queries, keys, t }: { links: Link[]; queries: Token[]; keys: Token[]; t: Translate }) {
+/** "3.1 %": shares of what is written, finer than whole percents where they are small. */
+export function percentText(share: number): string {
+  if (Number.isNaN(share)) return "…";
+  const percent = share * 100;
+  return `${percent >= 9.95 || percent === 0 ? percent.toFixed(0) : percent.toFixed(1)} %`;
+}
+
+interface LinksProps {
+  links: readonly Link[];
+  picture: Picture;
+  axes: Axes;
+  t: Translate;
+}
+
+function Links({ links, picture, axes, t }: LinksProps) {
+  const { selection } = picture;
+  const written = selection.scope.look.measure === "contribution";
   return (
     <table class="links">
       <caption>{t("strongest")}</caption>
+      {written && (
+        <thead>
+          <tr>
+            <th colSpan={3} />
+            <th scope="col">{t(selection.normsOf === "value" ? "written.value" : "written")}</th>
+            <th scope="col">{t("weight")}</th>
+          </tr>
+        </thead>
+      )}
       <tbody>
-        {links.map(({ query, key, weight }) => (
+        {links.map(({ query, key, value }) => (
           <tr key={`${query}/${key}`}>
             <td>
-              <bdi>{queries[query]?.text}</bdi>
+              <bdi>{axes.queries[query]?.text}</bdi>
             </td>
             <td class="muted">→</td>
             <td>
-              <bdi>{keys[key]?.text}</bdi>
+              <bdi>{axes.keys[key]?.text}</bdi>
             </td>
-            <td class="number">{formatWeight(weight)}</td>
+            <td class="number">{written ? percentText(value) : formatWeight(value)}</td>
+            {written && <td class="number muted">{formatWeight(cellNumbers(selection, query, key).weight)}</td>}
           </tr>
         ))}
       </tbody>
@@ -149,23 +177,40 @@ function Layers({ view }: { view: View }) {
   );
 }
 
+/** What a reader has to know of this very picture. */
+function Caveats({ view, picture }: { view: View; picture: Picture | null }) {
+  const t = view.store.t.value;
+  const { selection } = picture ?? {};
+  const look = selection?.scope.look;
+  const several = selection && selection.heads.length > 1;
+  const said = [t(look?.measure === "contribution" ? "caveat.written" : "caveat")];
+  if (look?.aggregate === "rollout") said.push(t("caveat.rollout"));
+  else if (look?.aggregate === "max" && several) said.push(t("caveat.max"));
+  else if (several && !selection.perHead) {
+    said.push(t(look?.measure === "contribution" ? "caveat.mean.written" : "caveat.mean"));
+  }
+  if (selection?.normsOf === "value" && look?.measure === "contribution") said.push(t("caveat.value"));
+  return <p class="caveat">{said.join(" ")}</p>;
+}
+
 export function Side({ view }: { view: View }) {
   const { store, signals } = view;
   const t = store.t.value;
   const picture = signals.picture.value;
   const focus = picture?.focus ?? null;
-  const queries = store.queries.value;
-  const keys = store.keys.value;
-  const rows = focus?.side === "query" ? focus.indices : signals.rows.value;
+  const axes = signals.axes.value;
+  const inView = signals.rows.value;
+  const rows = focus?.side === "query" ? focus.indices : inView;
   const selection = picture?.selection;
-  const shares = useMemo(() => (selection ? kindShares(selection.heads, rows) : null), [selection, rows]);
+  const shares = useMemo(() => (selection ? kindShares(selection, rows) : null), [selection, rows]);
   const focusStrokes = picture?.focusStrokes;
   // The strokes stand for rows that came later: they change when those are here.
   const links = useMemo(
-    () => (picture ? strongest(picture, focus, queries.length, keys.length) : []),
-    [selection, focus, focusStrokes, queries, keys],
+    () => (picture ? strongest(picture, focus, inView, axes) : []),
+    [selection, focus, focusStrokes, inView, axes],
   );
-  const averaged = picture && picture.selection.heads.length > 1 && !picture.selection.perHead;
+  const written = signals.measure.value === "contribution";
+  const percent = (keys: readonly number[]) => (selection ? percentText(shareOfKeys(selection, inView, keys)) : "");
   return (
     <div class="side">
       <Title view={view} focus={focus} />
@@ -173,26 +218,21 @@ export function Side({ view }: { view: View }) {
         {focus?.side === "key" && selection && (
           <>
             <h4>{t("where.key")}</h4>
-            <p class="takes">
-              {t("takes", { percent: Math.round(shareOfKeys(selection, signals.rows.value, focus.indices) * 100) })}
-            </p>
+            <p class="takes">{t(written ? "takes.written" : "takes", { percent: percent(focus.indices) })}</p>
           </>
         )}
         {focus?.side !== "key" && shares && (
           <>
-            <h4>{t(focus ? "where.goes" : "where.all")}</h4>
-            <Shares shares={[...shares]} keys={keys} t={t} />
+            <h4>{t(written ? "where.written" : focus ? "where.goes" : "where.all")}</h4>
+            <Shares shares={[...shares]} keys={axes.keys} t={t} />
           </>
         )}
       </section>
       <section class="side-links">
-        {links.length > 0 && <Links links={links} queries={queries} keys={keys} t={t} />}
+        {picture && links.length > 0 && <Links links={links} picture={picture} axes={axes} t={t} />}
       </section>
       <Layers view={view} />
-      <p class="caveat">
-        {t("caveat")}
-        {averaged ? ` ${t("caveat.mean")}` : ""}
-      </p>
+      <Caveats view={view} picture={picture} />
     </div>
   );
 }

@@ -1,9 +1,12 @@
 /** Binary data as hosts hand it over: a DataView here, a Uint8Array there, at any offset of a larger buffer. */
 
-/** A view (no copy) of the bytes of whatever a host passed; nothing at all gives no bytes. */
-export function toBytes(x: ArrayBuffer | ArrayBufferView | null | undefined): Uint8Array {
-  if (x === null || x === undefined) return new Uint8Array(0);
+/** A view (no copy) of the bytes of whatever a host passed; what is no bytes at all gives none. */
+export function toBytes(x: unknown): Uint8Array {
   if (x instanceof Uint8Array) return x;
   if (ArrayBuffer.isView(x)) return new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
-  return new Uint8Array(x);
+  // By its tag: hosts hand over what was made in another frame.
+  const tag = Object.prototype.toString.call(x);
+  return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]"
+    ? new Uint8Array(x as ArrayBuffer)
+    : new Uint8Array(0);
 }

@@ -89,6 +89,7 @@ export class LayerWeights {
   readonly #sums: Float32Array;
   readonly #entropy: Float32Array | undefined;
   readonly #valueNorms: Float32Array | undefined;
+  readonly #written: Float32Array | undefined;
 
   private constructor(
     readonly heads: number,
@@ -98,25 +99,46 @@ export class LayerWeights {
     sums: Float32Array,
     entropy: Float32Array | undefined,
     valueNorms: Float32Array | undefined,
+    /** What the norms are of: what is written, v·W_O; the value alone, where W_O is not known; or there are none. */
+    readonly normsOf: "written" | "value" | undefined,
+    written: Float32Array | undefined,
   ) {
+    this.#written = written;
     this.#cells = cells;
     this.#sums = sums;
     this.#entropy = entropy;
     this.#valueNorms = valueNorms;
   }
 
-  /** Inflate one layer. WireError where the container does not hold it whole. */
-  static async read(c: Container, stack: string, layer: number): Promise<LayerWeights> {
+  /**
+   * Inflate one layer, or the rollout up to it. WireError where the container does not hold it whole.
+   */
+  static async read(
+    c: Container,
+    stack: string,
+    layer: number,
+    what: "weights" | "rollout" = "weights",
+  ): Promise<LayerWeights> {
     const path = `${stack}/${layer}`;
-    const name = `weights/${path}`;
+    const name = `${what}/${path}`;
+    const ofWeights = what === "weights";
+    const normsOf = !ofWeights
+      ? undefined
+      : c.has(`value_norms/${path}`)
+        ? "written"
+        : c.has(`plain_value_norms/${path}`)
+          ? "value"
+          : undefined;
     const info = expectBlock(c, name, [-1, -1, -1]);
     const [heads = 0, queries = 0, keys = 0] = info.shape;
-    const [bytes, kinds, planes, entropy, norms] = await Promise.all([
+    const [bytes, kinds, planes, entropy, norms, written] = await Promise.all([
       c.bytes(name),
       readNumbers(c, `kinds/${stack}`, [keys]),
-      readNumbers(c, `sums/${path}`, [KIND_COUNT, heads, queries]),
-      c.has(`entropy/${path}`) ? readNumbers(c, `entropy/${path}`, [heads, queries]) : undefined,
-      c.has(`value_norms/${path}`) ? readNumbers(c, `value_norms/${path}`, [heads, keys]) : undefined,
+      readNumbers(c, `${ofWeights ? "sums" : "rollout_sums"}/${path}`, [KIND_COUNT, heads, queries]),
+      ofWeights && c.has(`entropy/${path}`) ? readNumbers(c, `entropy/${path}`, [heads, queries]) : undefined,
+      normsOf &&
+        readNumbers(c, `${normsOf === "written" ? "value_norms" : "plain_value_norms"}/${path}`, [heads, keys]),
+      ofWeights && c.has(`written/${path}`) ? readNumbers(c, `written/${path}`, [heads, queries]) : undefined,
     ]);
     const cells: Cells =
       info.form === "top"
@@ -125,7 +147,7 @@ export class LayerWeights {
     if (kinds.some((kind) => kind >= KIND_COUNT))
       throw new WireError("the attention data names an unknown kind of key");
     const sums = exactSums(cells, planes, kinds, heads * queries);
-    return new LayerWeights(heads, queries, keys, cells, sums, entropy, norms);
+    return new LayerWeights(heads, queries, keys, cells, sums, entropy, norms, normsOf, written);
   }
 
   /** "dense": every cell is known. "top": only the largest of each row, `held` says how much of it they are. */
@@ -195,11 +217,13 @@ export class LayerWeights {
     return codes && [codes, head * this.keys];
   }
 
-  #add(head: number, query: number, out: Float32Array): void {
+  /** Add a row to `out`, each cell times its key's entry in `factors` where given. */
+  add(head: number, query: number, out: Float32Array, factors?: Float32Array): void {
     const row = this.#row(head, query);
     const whole = this.#whole(head, query);
     const cells = this.#cells;
-    if (whole) {
+    if (factors) this.#addScaled(whole, row, out, factors);
+    else if (whole) {
       const [codes, start] = whole;
       for (let key = 0; key < this.keys; key++) {
         out[key] = (out[key] as number) + (VALUES[codes[start + key] as number] as number);
@@ -208,6 +232,27 @@ export class LayerWeights {
       for (let i = row * cells.perRow, end = i + cells.perRow; i < end; i++) {
         const key = cells.index[i] as number;
         out[key] = (out[key] as number) + (VALUES[cells.codes[i] as number] as number);
+      }
+    }
+  }
+
+  #addScaled(
+    whole: [codes: Uint16Array, start: number] | undefined,
+    row: number,
+    out: Float32Array,
+    factors: Float32Array,
+  ): void {
+    const cells = this.#cells;
+    if (whole) {
+      const [codes, start] = whole;
+      for (let key = 0; key < this.keys; key++) {
+        out[key] = (out[key] as number) + (VALUES[codes[start + key] as number] as number) * (factors[key] as number);
+      }
+    } else if (cells.form === "top") {
+      for (let i = row * cells.perRow, end = i + cells.perRow; i < end; i++) {
+        const key = cells.index[i] as number;
+        const weight = VALUES[cells.codes[i] as number] as number;
+        out[key] = (out[key] as number) + weight * (factors[key] as number);
       }
     }
   }
@@ -221,7 +266,7 @@ export class LayerWeights {
       for (let key = 0; key < this.keys; key++) out[key] = VALUES[codes[start + key] as number] as number;
     } else {
       out.fill(0);
-      this.#add(head, query, out);
+      this.add(head, query, out);
     }
     return out;
   }
@@ -231,7 +276,7 @@ export class LayerWeights {
     const [only] = heads;
     if (only !== undefined && heads.length === 1) return this.row(only, query, out);
     out.fill(0);
-    for (const head of heads) this.#add(head, query, out);
+    for (const head of heads) this.add(head, query, out);
     const share = heads.length === 0 ? 0 : 1 / heads.length;
     for (let key = 0; key < this.keys; key++) out[key] = (out[key] as number) * share;
     return out;
@@ -272,8 +317,18 @@ export class LayerWeights {
     return this.#entropy?.[this.#row(head, query)] ?? Number.NaN;
   }
 
-  /** ‖v·W_O‖ of a key, or undefined where it is not known. */
+  /** ‖v·W_O‖ of a key (‖v‖ where `normsOf` says so), or undefined where it is not known. */
   valueNorm(head: number, key: number): number | undefined {
     return this.#valueNorms?.[head * this.keys + key];
+  }
+
+  /** Σ weight × norm over a whole row, of a "top" layer with norms; the cells of others tell. */
+  written(head: number, query: number): number | undefined {
+    return this.#written?.[this.#row(head, query)];
+  }
+
+  /** The norms of all keys for a head, no copy. */
+  valueNorms(head: number): Float32Array | undefined {
+    return this.#valueNorms?.subarray(head * this.keys, (head + 1) * this.keys);
   }
 }

@@ -4,8 +4,27 @@ import { toBytes } from "./buffers";
 /** What a page may ask for; each is answered with one container (see attnwidget/answers). */
 export type Wanted = { stack: string } & (
   | { what: "layer"; layer: number }
+  /** Overviews of every head of a layer, without its weights. */
+  | { what: "pictures"; layer: number }
+  /** Statistics, labels and verdict of every head of the text. */
+  | { what: "statistics" }
   /** Whole rows of a layer of which the page holds only the largest cells: 1 to 64 queries. */
   | { what: "rows"; layer: number; queries: readonly number[] }
+  /** A rectangle of the mean over some heads (none: all); of each step × step cells the largest. */
+  | {
+      what: "tile";
+      layer: number;
+      heads: readonly number[];
+      queries: readonly [first: number, end: number];
+      keys: readonly [first: number, end: number];
+      step: number;
+    }
+  /** Attention rollout from the first layer to this one. */
+  | { what: "rollout"; layer: number }
+  /** What the weights of one row are made of. */
+  | { what: "steps"; layer: number; head: number; query: number }
+  /** A pair of tokens over all layers and heads. */
+  | { what: "trace"; query: number; key: number }
 );
 
 export type RequestMessage = Wanted & { kind: "request"; id: string };
@@ -26,6 +45,11 @@ export interface Pending {
 interface Waiting {
   resolve: (buffers: Uint8Array[]) => void;
   reject: (error: Error) => void;
+}
+
+/** Nobody is there to ask: the kernel was restarted, or the notebook was opened from its file. */
+export class NoKernelError extends Error {
+  override name = "NoKernelError";
 }
 
 function aborted(reason: string): Error {
@@ -89,7 +113,11 @@ export class Requests {
   }
 
   abortAll(reason: string): void {
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, aborted(reason));
+    this.failAll(aborted(reason));
+  }
+
+  failAll(error: Error): void {
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, error);
   }
 
   #settle(id: string, outcome: Uint8Array[] | Error): void {

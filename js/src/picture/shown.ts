@@ -1,0 +1,319 @@
+/**
+ * How the heads in view become the rows shown: measure, aggregate, words, and what is left out. Twin of
+ * attnwidget/shown.py, held together by tests/fixtures/scene; it knows nothing of layers, pixels or colours.
+ *
+ * A row is made in this order: each head's weights, or what each writes (weight × norm); folded from pieces to words
+ * (to a word the sum, from a word the mean); the heads put together; keys left out; what is left scaled up.
+ */
+
+import type { Series } from "../scene";
+import type { Aggregate, Measure, PairFilter, Sinks, Token } from "../types";
+import type { LayerWeights } from "../wire/layer";
+import type { TokenAxes, Units } from "./axes";
+
+/** What `Rows` needs of a layer; `LayerWeights` has it. */
+export type HeadRows = Pick<
+  LayerWeights,
+  "queries" | "keys" | "form" | "isWhole" | "row" | "add" | "rowSum" | "kindSums" | "valueNorms" | "normsOf" | "written"
+>;
+
+export interface HeadOf {
+  head: number;
+  weights: HeadRows;
+}
+
+/** Everything that decides on the rows, besides the heads. */
+export interface Look {
+  axes: TokenAxes;
+  measure: Measure;
+  aggregate: Aggregate;
+  sinks: Sinks;
+  pair: PairFilter;
+  /** Positions of the keys that `sinks` is about. */
+  sinkKeys: readonly number[];
+  causal: boolean;
+}
+
+/** Kinds of key that are no part of the text, by their place in `KINDS`: cls, sep, other. */
+const SPECIAL = [0, 1, 3] as const;
+const isText = (token: Token): boolean => token.kind === "word" || token.kind === "punct";
+
+/** Segments of the queries and the keys that a pair filter lets pass; undefined for everything. */
+function segmentsOf(pair: PairFilter): readonly [query: number, key: number] | undefined {
+  return pair === "all" ? undefined : [pair[0] === "a" ? 0 : 1, pair[1] === "a" ? 0 : 1];
+}
+
+/** Whether there are two segments of text on both sides. */
+export function hasPair(queries: readonly Token[], keys: readonly Token[]): boolean {
+  return [queries, keys].every((tokens) =>
+    [0, 1].every((segment) => tokens.some((t) => isText(t) && t.segment === segment)),
+  );
+}
+
+/** Which units of the two sides are shown, and why others are not. */
+export class Scope {
+  /** Rows that the pair filter keeps, or undefined for all. */
+  readonly rows: Uint8Array | undefined;
+  /** Keys that `sinks` is about: dimmed, or left out. */
+  readonly sinks: Uint8Array;
+  /** Keys not drawn. */
+  readonly hidden: Uint8Array;
+  readonly hidesAny: boolean;
+  readonly removesSinks: boolean;
+  /** Keys that the pair filter leaves out. */
+  readonly hidesPair: boolean;
+
+  constructor(readonly look: Look) {
+    const { axes, sinks, sinkKeys, pair } = look;
+    const segments = hasPair(axes.queries, axes.keys) ? segmentsOf(pair) : undefined;
+    const inSegment = (segment: number) => (token: Token) => (isText(token) && token.segment === segment ? 1 : 0);
+    this.rows = segments && Uint8Array.from(axes.queries, inSegment(segments[0]));
+    this.sinks = new Uint8Array(axes.keys.length);
+    for (const position of sinkKeys) this.sinks[axes.index("key", position)] = 1;
+    this.removesSinks = sinks === "leave_out" || sinks === "renormalise";
+    this.hidesPair = segments !== undefined;
+    const kept = segments ? axes.keys.map(inSegment(segments[1])) : undefined;
+    this.hidden = this.sinks.map((sink, key) => ((this.removesSinks && sink) || (kept && !kept[key]) ? 1 : 0));
+    this.hidesAny = this.hidden.includes(1);
+  }
+
+  shows(query: number): boolean {
+    return this.rows === undefined || this.rows[query] === 1;
+  }
+
+  dims(key: number): boolean {
+    return this.look.sinks === "dim" && this.sinks[key] === 1;
+  }
+
+  hides(key: number): boolean {
+    return this.hidden[key] === 1;
+  }
+
+  /** The weight that each key would have if a row spread evenly over the keys it may see. */
+  baseline(query: number): number {
+    const { axes, sinks } = this.look;
+    const { keys } = axes;
+    const learned = this.learned;
+    const seen = this.seen(query);
+    if (sinks !== "renormalise") return 1 / seen;
+    let hidden = 0;
+    for (let key = 0; key < keys.length; key++) {
+      if (this.sinks[key] && (key < seen - learned || key >= keys.length - learned)) hidden += 1;
+    }
+    return seen > hidden ? 1 / (seen - hidden) : 0;
+  }
+
+  /** Learned sinks: the last keys, seen by every row. */
+  private get learned(): number {
+    const { keys } = this.look.axes;
+    let count = 0;
+    while (keys[keys.length - 1 - count]?.role === "sink") count += 1;
+    return count;
+  }
+
+  /** How many keys a row may see: all, or in a causal stack those up to its own position, and learned sinks. */
+  seen(query: number): number {
+    const { axes, causal } = this.look;
+    const { query: queries, key: keys } = axes.units;
+    const learned = this.learned;
+    const shift = (keys.edges.at(-1) ?? 0) - learned - (queries.edges.at(-1) ?? 0);
+    if (!causal || shift < 0) return keys.tokens.length;
+    return axes.index("key", (queries.edges[query + 1] ?? 1) - 1 + shift) + 1 + learned;
+  }
+}
+
+/** A row of which less than this is left is not scaled up. */
+const LEAST = 1e-4;
+
+/** Cells of a picture whose rows are kept once made; beyond that they are made again each time. */
+const MOST_KEPT = 2 ** 20;
+
+interface Made {
+  row: Float32Array;
+  sum: number;
+  whole: number;
+  kept: number;
+  removed: number;
+}
+
+/** Some heads of one stack as one series. */
+export class Rows implements Series {
+  private readonly piece: Float32Array;
+  private readonly made: (Made | undefined)[] | undefined;
+  /** Heads of one layer are added up in one go. */
+  private readonly byLayer = new Map<HeadRows, number[]>();
+  private readonly kinds: Uint8Array;
+  private readonly exact: boolean;
+  private last: { query: number; whole: boolean; made: Made } | undefined;
+
+  constructor(
+    readonly heads: readonly HeadOf[],
+    readonly scope: Scope,
+  ) {
+    const { axes, measure, aggregate } = scope.look;
+    for (const { weights, head } of heads) this.byLayer.set(weights, [...(this.byLayer.get(weights) ?? []), head]);
+    const { edges } = axes.units.key;
+    this.piece = new Float32Array(edges.at(-1) ?? 0);
+    const whole = [...this.byLayer.keys()].every(({ form }) => form === "dense");
+    this.made = whole && axes.queries.length * axes.keys.length <= MOST_KEPT ? [] : undefined;
+    this.kinds = Uint8Array.from(axes.keys, ({ kind }) => (isText({ kind } as Token) ? 0 : 1));
+    this.exact = measure === "weight" && (aggregate !== "max" || heads.length === 1);
+  }
+
+  row(query: number, out: Float32Array = new Float32Array(this.scope.look.axes.keys.length)): Float32Array {
+    out.set(this.make(query).row);
+    return out;
+  }
+
+  rowSum(query: number): number {
+    return this.make(query).sum;
+  }
+
+  whole(query: number): number {
+    return this.make(query).whole;
+  }
+
+  kept(query: number): number {
+    return this.make(query).kept;
+  }
+
+  /** Mass on the keys that `sinks` took out, of `whole`. */
+  removed(query: number): number {
+    return this.make(query).removed;
+  }
+
+  /** Whether every cell of the row is known. */
+  isWhole(query: number): boolean {
+    const positions = this.scope.look.axes.positions("query", query);
+    return [...this.byLayer.keys()].every((weights) => positions.every((position) => weights.isWhole(position)));
+  }
+
+  /** The row before anything was left out, and its mass. */
+  before(query: number, out: Float32Array): number {
+    const { axes, measure, aggregate } = this.scope.look;
+    if (!this.scope.shows(query)) return scale(out, 0, 0);
+    const positions = axes.positions("query", query);
+    if (aggregate === "max" && this.heads.length > 1) return this.largest(positions, out);
+    const sum = this.together(this.heads, positions, out);
+    if (measure === "contribution") return scale(out, sum > 0 ? 1 / sum : 0, sum > 0 ? 1 : 0);
+    scale(out, 1 / (positions.length * this.heads.length), 0);
+    let mass = 0;
+    for (const { weights, head } of this.heads) for (const at of positions) mass += weights.rowSum(head, at);
+    return mass / (positions.length * this.heads.length);
+  }
+
+  /** Heads and rows added up, folded to units; what they add up to, unlisted cells too where that is known. */
+  private together(heads: readonly HeadOf[], positions: readonly number[], out: Float32Array): number {
+    const written = this.scope.look.measure === "contribution";
+    const { axes } = this.scope.look;
+    // Where nothing is folded the cells are added up in their place: rows of long texts are made many at a time.
+    const into = axes.folded ? this.piece : out;
+    into.fill(0);
+    for (const { weights, head } of heads) {
+      const norms = written ? weights.valueNorms(head) : undefined;
+      for (const position of positions) weights.add(head, position, into, norms);
+    }
+    const sum = axes.folded ? fold(this.piece, axes.units.key, out) : total(out);
+    if (!written) return sum;
+    let whole = 0;
+    for (const { weights, head } of heads) {
+      for (const position of positions) {
+        const one = weights.written(head, position);
+        if (one === undefined) return sum;
+        whole += one;
+      }
+    }
+    return Math.max(sum, whole);
+  }
+
+  private largest(positions: readonly number[], out: Float32Array): number {
+    const written = this.scope.look.measure === "contribution";
+    const one = new Float32Array(out.length);
+    out.fill(0);
+    for (const head of this.heads) {
+      const sum = this.together([head], positions, one);
+      const by = written ? (sum > 0 ? 1 / sum : 0) : 1 / positions.length;
+      for (let key = 0; key < out.length; key++) out[key] = Math.max(out[key] as number, (one[key] as number) * by);
+    }
+    return out.reduce((total, value) => total + value, 0);
+  }
+
+  private make(query: number): Made {
+    const width = this.scope.look.axes.keys.length;
+    if (this.made) {
+      this.made[query] ??= this.finish(query, new Float32Array(width));
+      return this.made[query];
+    }
+    // Whole rows of a long text come while it is looked at.
+    const whole = this.isWhole(query);
+    if (this.last?.query !== query || this.last.whole !== whole) {
+      const made = this.finish(query, this.last?.made.row ?? new Float32Array(width));
+      this.last = { query, whole, made };
+    }
+    return this.last.made;
+  }
+
+  private finish(query: number, row: Float32Array): Made {
+    const { scope } = this;
+    const whole = this.heads.length > 0 ? this.before(query, row) : scale(row, 0, 0);
+    if (!scope.hidesAny) return { row, sum: whole, whole, kept: whole, removed: 0 };
+    const removed = scope.removesSinks ? Math.min(whole, this.onSinks(query, row)) : 0;
+    let [cells, others] = [0, 0];
+    for (let key = 0; key < row.length; key++) {
+      const value = row[key] as number;
+      if (!scope.sinks[key]) others += value;
+      if (scope.hidden[key]) row[key] = 0;
+      else cells += value;
+    }
+    const remaining = whole - removed;
+    const kept = Math.max(0, Math.min(scope.hidesPair ? cells : remaining, remaining));
+    if (scope.look.sinks !== "renormalise") return { row, sum: kept, whole, kept, removed };
+    // By the cells themselves where all are known, so that they add up however they are rounded. Next to nothing left
+    // would be scaled up to a row of rounding errors.
+    const left = this.isWhole(query) ? others : remaining;
+    const by = remaining > LEAST * whole && left > 0 ? whole / left : 0;
+    scale(row, by, 0);
+    return { row, sum: (scope.hidesPair ? cells : left) * by, whole, kept: by > 0 ? kept : 0, removed };
+  }
+
+  /** Mass of the row on sinks: exact where exact sums are held. */
+  private onSinks(query: number, row: Float32Array): number {
+    const { sinks, look } = this.scope;
+    let mass = 0;
+    for (let key = 0; key < row.length; key++) {
+      if (sinks[key] && !(this.exact && this.kinds[key])) mass += row[key] as number;
+    }
+    if (!this.exact) return mass;
+    const positions = look.axes.positions("query", query);
+    for (const [weights, heads] of this.byLayer) {
+      for (const position of positions) {
+        const sums = weights.kindSums(heads, position);
+        for (const kind of SPECIAL) mass += ((sums[kind] ?? 0) * heads.length) / (positions.length * this.heads.length);
+      }
+    }
+    return mass;
+  }
+}
+
+function scale(row: Float32Array, by: number, sum: number): number {
+  for (let key = 0; key < row.length; key++) row[key] = (row[key] as number) * by;
+  return sum;
+}
+
+function total(row: Float32Array): number {
+  let sum = 0;
+  for (let key = 0; key < row.length; key++) sum += row[key] as number;
+  return sum;
+}
+
+/** Pieces to units; the sum of all. */
+function fold(piece: Float32Array, { edges }: Units, out: Float32Array): number {
+  let total = 0;
+  for (let unit = 0; unit + 1 < edges.length; unit++) {
+    let sum = 0;
+    for (let at = edges[unit] as number, end = edges[unit + 1] as number; at < end; at++) sum += piece[at] as number;
+    out[unit] = sum;
+    total += sum;
+  }
+  return total;
+}
