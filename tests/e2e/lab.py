@@ -1,7 +1,8 @@
-"""A real JupyterLab on loopback, started and stopped by the test, and its page driven like a user's."""
+"""A real JupyterLab, with Notebook 7 beside it, on loopback: started and stopped by the test, driven as users do."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -22,11 +24,22 @@ def free_port() -> int:
         return port
 
 
+#: Where each of the two shows a notebook.
+PATHS = {"lab": "lab/tree", "notebook": "notebooks"}
+SAVE_STATE = {"@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True}}
+
+
 class Lab:
     """The server. Settings and state live in `folder` alone, so that a user's own are neither read nor written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, object] | None = None, *, module: str = "jupyterlab"
+    ) -> None:
         self.folder = folder
+        for plugin, values in (settings or {}).items():
+            path = folder / "config" / "lab" / "user-settings" / f"{plugin}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values), encoding="utf-8")
         self.port = free_port()
         self.log = (folder / "server.log").open("w")
         env = {
@@ -37,7 +50,7 @@ class Lab:
         }
         self.server = subprocess.Popen(
             [
-                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                *(sys.executable, "-m", module, "--no-browser", "--allow-root"),
                 "--ServerApp.ip=127.0.0.1",
                 f"--ServerApp.port={self.port}",
                 "--ServerApp.port_retries=0",
@@ -45,6 +58,7 @@ class Lab:
                 "--ServerApp.disable_check_xsrf=True",
                 f"--ServerApp.root_dir={folder}",
                 "--LabApp.expose_app_in_browser=True",
+                "--JupyterNotebookApp.expose_app_in_browser=True",
             ],
             env=env,
             stdout=self.log,
@@ -67,18 +81,32 @@ class Lab:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.2)
         self.stop()
-        raise RuntimeError("JupyterLab did not start:\n" + (self.folder / "server.log").read_text()[-3000:])
+        raise RuntimeError("the server did not start:\n" + (self.folder / "server.log").read_text()[-3000:])
 
-    def open(self, page: Page, name: str, cells: list[str]) -> LabNotebook:
+    def open(self, page: Page, name: str, cells: list[str], *, shell: str = "lab") -> LabNotebook:
+        """A new notebook of these cells, in JupyterLab or in Notebook 7; none is run."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
-        page.goto(f"{self.url}/lab/tree/{name}.ipynb?reset")
+        return self.reopen(page, name, shell=shell)
+
+    def reopen(self, page: Page, name: str, *, shell: str = "lab") -> LabNotebook:
+        """A notebook from its file, with the kernel that it has, or a fresh one."""
+        page.goto(f"{self.url}/{PATHS[shell]}/{name}.ipynb?reset")
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
         page.wait_for_function(
             "jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
         )
         return LabNotebook(page)
+
+    def shut_kernels(self) -> None:
+        """End every kernel, as a server that was restarted has none."""
+        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=10) as reply:
+            sessions = json.load(reply)
+        for session in sessions:
+            request = urllib.request.Request(f"{self.url}/api/sessions/{session['id']}", method="DELETE")
+            with urllib.request.urlopen(request, timeout=10):
+                pass
 
     def stop(self) -> None:
         self.server.terminate()
@@ -112,3 +140,14 @@ class LabNotebook:
             index,
         )
         return text
+
+    def run_all(self) -> None:
+        self.page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def restart(self) -> None:
+        """Restart the kernel, which forgets everything."""
+        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
+
+    def save(self) -> None:
+        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
