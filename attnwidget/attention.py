@@ -43,6 +43,8 @@ class Attention:
     residual : float or None
         The largest of `residuals`: what recomputed attention differs by from what the model computed, on a few rows of
         every layer; None where nothing was recomputed.
+    image : bytes
+        A PNG or JPEG file of the one picture that a vision model saw; else empty.
     """
 
     stacks: Mapping[str, Stack]
@@ -50,6 +52,7 @@ class Attention:
     text: str
     notes: tuple[str, ...]
     residual: float | None
+    image: bytes = b""
 
     def __init__(
         self,

@@ -12,7 +12,6 @@ from attnwidget.answers.statistics import of_corpus
 from attnwidget.attention import Attention
 from attnwidget.compared import ComparedView
 from attnwidget.holdings import HOLDINGS
-from attnwidget.inputs.seen import picture_seen
 from attnwidget.requests import Requests
 from attnwidget.state import GIVEN, SHARED
 from attnwidget.wire import encode
@@ -66,7 +65,7 @@ class AttnView(ComparedView):
         Heads of that layer; empty for all. Two to six are drawn one by one, in colours; else their mean.
     pinned : list of (layer, head)
         Heads collected across layers; where there are any, these are shown.
-    mode : "lines" | "matrix" | "heads"
+    mode : "lines" | "matrix" | "heads" | "profile" | "trace" | "steps"
     highlight : "none" | "special" | "query"
     selected_queries, selected_keys : list of int
         Positions of the chosen tokens; empty for none. Assign a new list: one changed in place is not seen.
@@ -74,12 +73,26 @@ class AttnView(ComparedView):
         Share of each row's mass that is drawn as lines, above 0 and up to 1.
     max_strokes : int
         Most lines drawn.
+    measure : "weight" | "contribution"
+        What is shown: α, or the share of what is written, ‖α·v·W_O‖ ÷ its sum over the row (Kobayashi et al. 2020,
+        arXiv:2004.10102).
+    sinks : "show" | "dim" | "leave_out" | "renormalise"
+        What becomes of special tokens and, in causal stacks, the first key. Left out they are not drawn; renormalised,
+        the rest of each row is also divided by its sum. The ledger says how much was removed.
+    scale : "linear" | "sqrt" | "log" | "relative"
+        Of a matrix's colours; "relative": to uniform over the keys that the row may see.
+    aggregate : "mean" | "max" | "rollout"
+        Of several heads; rollout is that of layers 0 to `layer`, mean heads (Abnar & Zuidema 2020, arXiv:2005.00928).
+    unit : "pieces" | "words"
+        To a word: the sum over its pieces; from a word: their mean.
+    pair : "all" | "aa" | "ab" | "ba" | "bb"
+        Of a text pair: from which segment to which.
+    evidence : "text" | "corpus"
+        Modes "heads" and "profile": of this text, or of the `profile`.
     sort : str
         Mode "heads": order within layers by this statistic, largest first; empty: by number.
     only : str
         Mode "heads": heads of other labels ("cls_sink", "previous", …) are shown as outlines; empty: all are shown.
-    evidence : "text" | "corpus"
-        Whether labels, statistics and verdict are of this text or of the `profile` given.
     lang : "en" | "ja"
     theme : "auto" | "light" | "dark"
         "auto" follows the notebook.
@@ -151,7 +164,7 @@ class AttnView(ComparedView):
         # All state is in before the widget opens its way to the page: one message carries it.
         self._show(data, traits.get("stack"))
         rerun.tell(self, self._inputs, self._source)
-        self._tell_image(model)
+        self._tell_image()
         if profile is not None:
             self.set_trait("profile", of_corpus(profile, data))
             traits.setdefault("evidence", "corpus")
@@ -227,7 +240,7 @@ class AttnView(ComparedView):
         with self.hold_sync():
             self._show(data, self.stack)
             rerun.tell(self, self._inputs, self._source)
-            self._tell_image(model)
+            self._tell_image()
             self._pack(data)
         HOLDINGS.add(self)
         return self
@@ -286,12 +299,9 @@ class AttnView(ComparedView):
         container, self._complete = _container(data, self.stack, self.layer)
         self.set_trait("attention", container)
 
-    def _tell_image(self, model: Any) -> None:
+    def _tell_image(self) -> None:
         """Show the picture whose patches are the tokens, where there is one."""
-        given = self._options.get("image") if self._options.get("image") is not None else self._inputs[0]
-        patched = self._data is not None and self._data.grid is not None
-        known = patched and not isinstance(model, Attention) and given is not None
-        self.set_trait("image", picture_seen(model, given, self._options.get("processor")) if known else b"")
+        self.set_trait("image", b"" if self._data is None else self._data.image)
 
     # ---- requests of the page
 

@@ -155,7 +155,7 @@ def sha256(text: str) -> str:
 
 def test_the_page_is_one_file_with_two_scripts_and_one_style(view: AttnView) -> None:
     document = Document(view.to_html())
-    head = ["html", "head", *["meta"] * 6, "title", "style", "body", "div"]
+    head = ["html", "head", *["meta"] * 6, "title", "style", "body", "main", "h1", "h2"]
     names = [a for tag, a in document.elements if tag == "meta"]
     assert {"attnwidget-torch", "attnwidget-transformers"} <= {str(a.get("name")) for a in names}
     head.insert(2, "meta")

@@ -17,6 +17,7 @@ from attnwidget.capture.notes import wrappings
 from attnwidget.capture.recorder import Recorder
 from attnwidget.capture.stacks import Places
 from attnwidget.inputs.models import Subject, resolve
+from attnwidget.inputs.seen import picture_seen
 from attnwidget.inputs.texts import Options, Prepared, prepare
 
 
@@ -103,7 +104,11 @@ def capture(
     places, notes = Places(subject.model), wrappings(model, subject.model)
     found = [one for batch in batches for one in _run(subject, places, batch, arena, notes)]
     arena.tidy()
-    return found[0] if single else found
+    if not single:
+        return found
+    if found[0].grid is not None:
+        found[0].image = picture_seen(model, text if image is None else image, processor)
+    return found[0]
 
 
 def _run(subject: Subject, places: Places, batch: Prepared, arena: Arena, notes: list[str]) -> list[Attention]:

@@ -39,7 +39,7 @@ body { margin: 0 auto; padding: 16px; max-width: 1600px; background: #ffffff; co
 body, pre { font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Hiragino Sans",
   "Noto Sans CJK JP", "Yu Gothic UI", sans-serif; }
 pre { white-space: pre-wrap; }
-h1 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); }
+h1, h2 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); }
 img { max-width: 100%; background: #ffffff; }
 .attnwidget-view ~ .attnwidget-view { margin-top: 24px; }
 @media (max-width: 600px) { body { padding: 8px; } }
@@ -142,6 +142,7 @@ def html(
     ]
     for part in parts:
         lines += [
+            f"<h2>{_escape(one_line(str(part.state.get('title', '')), _LONGEST_TITLE)) or 'attnwidget'}</h2>",
             '<div class="attnwidget-view"></div>',
             f'<script type="application/json" class="attnwidget-state">{_json(part.state)}</script>',
             *(_data(name, data, dense_from) for name, data in part.binary.items()),

@@ -103,7 +103,7 @@ export function ZoomBar({ model }: { model: MatrixModel }) {
       class="zoom-button"
       data-zoom={name}
       disabled={disabled}
-      aria-label={`${t(`matrix.zoom.${name}`)} (${sign})`}
+      aria-label={name === "all" ? undefined : t(`matrix.zoom.${name}`)}
       title={t(`matrix.zoom.${name}`)}
       onClick={act}
     >

@@ -216,7 +216,7 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
       <Legend view={view} max={max} />
       <div class="trace-below">
         <section>
-          <h4>{t("trace.strongest", { count: top.length })}</h4>
+          <h3>{t("trace.strongest", { count: top.length })}</h3>
           <ol class="trace-top">
             {top.map(({ way, cell: index }) => {
               const at = addressOf(stack, first, index);
@@ -248,7 +248,7 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
           </ol>
         </section>
         <section class="trace-caveats">
-          <h4>{t("trace.caveats")}</h4>
+          <h3>{t("trace.caveats")}</h3>
           <ul>
             {near && <li>{t(near, { distance: signed(distance ?? 0) })}</li>}
             {distance !== undefined && <li>{t("trace.caveat.mean")}</li>}
