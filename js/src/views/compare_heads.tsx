@@ -43,7 +43,7 @@ export function CompareHeads({ view }: { view: View }) {
   };
   return (
     <section class="cmp-heads" aria-label={t("compare.heads")}>
-      <h4>{fixed === null ? t("compare.heads") : t("compare.heads.of", { layer, other: fixed })}</h4>
+      <h3>{fixed === null ? t("compare.heads") : t("compare.heads.of", { layer, other: fixed })}</h3>
       <p class="muted">{t("compare.heads.is", { rows: comparison.rows ?? 0 })}</p>
       <ol ref={list} onKeyDown={onKeyDown}>
         {shown.map(({ layer: at, head, divergence, moved }, index) => {
