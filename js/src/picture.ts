@@ -60,6 +60,16 @@ export interface PictureSignals {
   measure: ReadonlySignal<Measure>;
 }
 
+/** A list that stays the same one while what is in it does: what is made of it is not made again. */
+function steady<T>(list: () => readonly T[], same: (a: T, b: T) => boolean = Object.is): ReadonlySignal<T[]> {
+  let last: T[] = [];
+  return computed(() => {
+    const now = list();
+    if (now.length !== last.length || now.some((one, at) => !same(one, last[at] as T))) last = [...now];
+    return last;
+  });
+}
+
 export function pictureSignals(store: Store, data: Data): PictureSignals {
   const { synced } = store;
 
@@ -69,16 +79,20 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     keys: axes.value.indices("key", synced.selected_keys.value),
   }));
 
-  const addresses = computed((): [number, number][] => {
-    if (synced.pinned.value.length > 0) return synced.pinned.value.map(([layer, head]) => [layer, head]);
-    const layer = synced.layer.value;
-    const count = store.layer.value?.heads ?? 0;
-    const locked = synced.heads.value;
-    const preview = store.hoverHead.value;
-    const chosen =
-      locked.length > 0 ? locked : preview !== null ? [preview] : Array.from({ length: count }, (_, head) => head);
-    return chosen.filter((head) => head < count).map((head) => [layer, head]);
-  });
+  // A head that is locked was under the pointer before: the same heads, chosen in another way.
+  const addresses = steady<[number, number]>(
+    () => {
+      if (synced.pinned.value.length > 0) return synced.pinned.value.map(([layer, head]) => [layer, head]);
+      const layer = synced.layer.value;
+      const count = store.layer.value?.heads ?? 0;
+      const locked = synced.heads.value;
+      const preview = store.hoverHead.value;
+      const chosen =
+        locked.length > 0 ? locked : preview !== null ? [preview] : Array.from({ length: count }, (_, head) => head);
+      return chosen.filter((head) => head < count).map((head) => [layer, head]);
+    },
+    (a, b) => a[0] === b[0] && a[1] === b[1],
+  );
 
   const rolled = computed((): HeadsShown | null => {
     const stack = store.stack.value;
@@ -129,7 +143,7 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return hover ? { side: hover.side, indices: [hover.index], locked: false } : null;
   });
 
-  const all = computed(() => {
+  const all = steady(() => {
     const scope = selection.value?.scope;
     const [first, end] = store.rowWindow.value ?? [0, Number.POSITIVE_INFINITY];
     const every = axes.value.queries.map((_, index) => index);

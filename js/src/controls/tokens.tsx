@@ -1,6 +1,6 @@
 /** A column of tokens: hover previews, click locks, arrow keys rove; bars and numbers of the focus beside them. */
 
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Token } from "../types";
 import { formatWeight } from "../wire/codec";
 
@@ -78,7 +78,14 @@ export function Tokens(props: Props) {
   };
   useLayoutEffect(focusWanted);
 
-  const onKeyDown = (event: KeyboardEvent, index: number) => {
+  // On the column, not on each of its tokens: there are hundreds, and each hover makes them anew.
+  const under = (event: Event): number | null => {
+    const token = (event.target as Element).closest<HTMLElement>("[data-index]");
+    return token && Number(token.dataset.index);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const index = under(event);
+    if (index === null) return;
     const target = {
       ArrowDown: index + 1,
       ArrowUp: index - 1,
@@ -97,12 +104,21 @@ export function Tokens(props: Props) {
       onLock(index, event.shiftKey);
     }
   };
-  const onClick = (event: MouseEvent, index: number) => {
+  const onClick = (event: MouseEvent) => {
+    const index = under(event);
     // Marking text with the mouse ends in a click too; that one is not meant for the lock. (In a shadow root the
     // selection calls itself collapsed, but its text is right.)
-    if (getSelection()?.toString() && !event.shiftKey) return;
+    if (index === null || (getSelection()?.toString() && !event.shiftKey)) return;
     onLock(index, event.shiftKey);
   };
+  /** The token last told of: within one, from its text to its number, nothing new is under the pointer. */
+  const told = useRef<number | null>(null);
+  const preview = (index: number | null) => {
+    if (index !== told.current) onPreview(index);
+    told.current = index;
+  };
+  /** What of a token stays as it is while numbers come and go. */
+  const texts = useMemo(() => tokens.map((token) => <TokenText token={token} />), [tokens]);
 
   const end = Math.min(range[1], tokens.length);
   // One token is in the tab order, and it has to be there: the locked one, or else the first in view.
@@ -129,23 +145,14 @@ export function Tokens(props: Props) {
         aria-setsize={tokens.length}
         aria-posinset={index + 1}
         tabIndex={index === tabbed ? 0 : -1}
-        style={{ top: `${index * rowHeight}px`, height: `${rowHeight}px` }}
+        style={`top:${index * rowHeight}px;height:${rowHeight}px`}
         title={`${index} ${token.text}`}
-        onPointerEnter={(event) => event.pointerType !== "touch" && onPreview(index)}
-        onFocus={(event) => (event.currentTarget as HTMLElement).matches(":focus-visible") && onPreview(index)}
-        onBlur={() => onPreview(null)}
-        onMouseDown={(event) => {
-          // Else shift-click would mark all text from the last click to here.
-          if (event.shiftKey) event.preventDefault();
-        }}
-        onClick={(event) => onClick(event, index)}
-        onKeyDown={(event) => onKeyDown(event, index)}
       >
         <span class="token-cell">
           {value !== undefined && value > 0 && numbers && (
-            <span class="bar" style={{ width: `${Math.max(1, Math.min(100, (value / numbers.top) * 100))}%` }} />
+            <span class="bar" style={`width:${Math.max(1, Math.min(100, (value / numbers.top) * 100))}%`} />
           )}
-          <TokenText token={token} />
+          {texts[index]}
         </span>
         <span class="token-value" title={gone ? hiddenTitle : least ? leastTitle : undefined}>
           {gone && value !== undefined ? "–" : printed(value, least)}
@@ -161,8 +168,21 @@ export function Tokens(props: Props) {
       aria-label={label}
       aria-multiselectable="true"
       data-direction={numbers?.direction}
-      // Not on each token: on the way to the next one nothing is left for a moment, and all would be drawn twice.
-      onPointerLeave={() => onPreview(null)}
+      onPointerOver={(event) => {
+        const index = under(event);
+        if (event.pointerType !== "touch" && index !== null) preview(index);
+      }}
+      onPointerLeave={() => preview(null)}
+      onFocusIn={(event) => {
+        if ((event.target as Element).matches(":focus-visible")) preview(under(event));
+      }}
+      onFocusOut={() => preview(null)}
+      onMouseDown={(event) => {
+        // Else shift-click would mark all text from the last click to here.
+        if (event.shiftKey) event.preventDefault();
+      }}
+      onClick={onClick}
+      onKeyDown={onKeyDown}
     >
       {rows}
     </div>

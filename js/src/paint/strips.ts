@@ -65,28 +65,34 @@ export function paintStrip(
   const wide = cell - 1;
   const empty = css(mix(palette.paper, palette.ink, 0.07));
   const rows = strip.values.length / Math.max(1, heads);
-  for (let at = 0; at < rows; at++) {
-    const index = strip.first + at;
-    const y = Math.round(index * rowHeight - scroll + (rowHeight - tall) / 2);
-    if (y + tall < 0 || y > frame.height) continue;
-    for (let head = 0; head < heads; head++) {
+  const yOf = (at: number) => Math.round((strip.first + at) * rowHeight - scroll + (rowHeight - tall) / 2);
+  const seen: number[] = [];
+  for (let at = 0; at < rows; at++) if (yOf(at) + tall >= 0 && yOf(at) <= frame.height) seen.push(at);
+  // Head by head, and strength as alpha of all that is drawn: a new colour for every cell would take longer than the cell.
+  context.fillStyle = empty;
+  for (const at of seen) for (let head = 0; head < heads; head++) context.fillRect(head * cell, yOf(at), wide, tall);
+  for (let head = 0; head < heads; head++) {
+    const x = head * cell;
+    const dim = chosen.size > 0 && !chosen.has(head) ? 0.3 : 1;
+    context.fillStyle = css(look.colours[head] ?? palette.ink);
+    for (const at of seen) {
       const value = strip.values[at * heads + head] ?? 0;
-      const x = head * cell;
-      context.fillStyle = empty;
-      context.fillRect(x, y, wide, tall);
-      if (Number.isNaN(value)) {
-        // Not held: a dot, so that it is not taken for a zero.
-        context.fillStyle = css(palette.ink, 0.45);
-        context.fillRect(x + wide / 2 - 0.5, y + tall / 2 - 0.5, 1, 1);
-        continue;
-      }
-      const dim = chosen.size > 0 && !chosen.has(head) ? 0.3 : 1;
       const strength = shade(value, strip.top) * dim;
-      if (strength < 0.01) continue;
-      context.fillStyle = css(look.colours[head] ?? palette.ink, strength);
-      context.fillRect(x, y, wide, tall);
+      if (!(strength >= 0.01)) continue;
+      context.globalAlpha = strength;
+      context.fillRect(x, yOf(at), wide, tall);
     }
   }
+  // Not held: a dot, so that it is not taken for a zero.
+  context.globalAlpha = 0.45;
+  context.fillStyle = css(palette.ink);
+  for (const at of seen) {
+    for (let head = 0; head < heads; head++) {
+      if (!Number.isNaN(strip.values[at * heads + head])) continue;
+      context.fillRect(head * cell + wide / 2 - 0.5, yOf(at) + tall / 2 - 0.5, 1, 1);
+    }
+  }
+  context.globalAlpha = 1;
   if (preview !== null && preview < heads) {
     context.strokeStyle = css(palette.ink, 0.8);
     context.lineWidth = 1;

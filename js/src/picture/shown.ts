@@ -140,6 +140,8 @@ interface Made {
 export class Rows implements Series {
   private readonly piece: Float32Array;
   private readonly made: (Made | undefined)[] | undefined;
+  /** Whether every cell of every row is held. */
+  private readonly dense: boolean;
   /** Heads of one layer are added up in one go. */
   private readonly byLayer = new Map<HeadRows, number[]>();
   private readonly kinds: Uint8Array;
@@ -154,8 +156,8 @@ export class Rows implements Series {
     for (const { weights, head } of heads) this.byLayer.set(weights, [...(this.byLayer.get(weights) ?? []), head]);
     const { edges } = axes.units.key;
     this.piece = new Float32Array(edges.at(-1) ?? 0);
-    const whole = [...this.byLayer.keys()].every(({ form }) => form === "dense");
-    this.made = whole && axes.queries.length * axes.keys.length <= MOST_KEPT ? [] : undefined;
+    this.dense = [...this.byLayer.keys()].every(({ form }) => form === "dense");
+    this.made = this.dense && axes.queries.length * axes.keys.length <= MOST_KEPT ? [] : undefined;
     this.kinds = Uint8Array.from(axes.keys, ({ kind }) => (isText({ kind } as Token) ? 0 : 1));
     this.exact = measure === "weight" && (aggregate !== "max" || heads.length === 1);
   }
@@ -184,6 +186,7 @@ export class Rows implements Series {
 
   /** Whether every cell of the row is known. */
   isWhole(query: number): boolean {
+    if (this.dense) return true;
     const positions = this.scope.look.axes.positions("query", query);
     return [...this.byLayer.keys()].every((weights) => positions.every((position) => weights.isWhole(position)));
   }

@@ -1,6 +1,6 @@
 /** The strokes of Lines on a canvas: all of them, or faded behind those of the focus. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { prepare } from "../paint/canvas";
 import { type LinesFrame, type LinesLook, paintStrokes } from "../paint/lines";
 import type { Picture } from "../picture";
@@ -32,7 +32,8 @@ export function StrokesCanvas({ view, picture, other, width, height, rowHeight, 
   const palette = view.palette.value;
   const { keys } = signals.axes.value;
 
-  useEffect(() => {
+  // Before the browser draws: later it would draw twice.
+  useLayoutEffect(() => {
     if (!canvas.current) return;
     const context = prepare(canvas.current, width, height);
     if (!context || !picture) return;

@@ -207,5 +207,6 @@ export function useStrips(view: View, split: Directions, visible: Range, long: b
     () => (wanted && series.length > 0 ? keyStrip(series, [first, Math.min(end, keys)], out ?? rows) : null),
     [wanted, series, first, end, out, rows, keys, arrived],
   );
-  return { heads: series.map(({ layer, head }) => [layer, head] as const), query, key };
+  const heads = useMemo(() => series.map(({ layer, head }) => [layer, head] as const), [series]);
+  return { heads, query, key };
 }

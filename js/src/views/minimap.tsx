@@ -1,6 +1,6 @@
 /** The whole layer beside a long text: a scroll bar that shows what is where. */
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { prepare } from "../paint/canvas";
 import { frameSpan, overviewImage, paintMinimap, rowAt } from "../paint/minimap";
 import type { View } from "../view";
@@ -52,12 +52,12 @@ export function Minimap(props: Props) {
   }, [pictures, shown, stack, layer, tints, keys]);
 
   const [findColour, setFindColour] = useState("");
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Read when the theme changes only: it makes the browser bring all styles up to date.
     if (canvas.current) setFindColour(getComputedStyle(canvas.current).getPropertyValue("--find-edge").trim());
   }, [palette]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const context = canvas.current && prepare(canvas.current, width, height);
     if (!context) return;
     const frame = { width, height, rows, queries, keys, first, end };

@@ -1,6 +1,6 @@
 /** A strip of heads beside a column of tokens: which heads give to a token, or take from it. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { prepare } from "../paint/canvas";
 import { cellAt, paintStrip, type StripFrame, type StripValues } from "../paint/strips";
 import type { HeadAddress, Token } from "../types";
@@ -36,7 +36,8 @@ export function Strip(props: Props) {
   const colours = view.headColours.value;
   const frame: StripFrame = { heads: heads.length, cell, height, rowHeight, scroll };
 
-  useEffect(() => {
+  // Before the browser draws: later it would draw twice.
+  useLayoutEffect(() => {
     const context = canvas.current && prepare(canvas.current, width, height);
     if (!context || !strip || strip.heads !== heads.length) return;
     const chosen =
@@ -47,7 +48,7 @@ export function Strip(props: Props) {
     };
     const look = { palette, colours: heads.map(of), chosen: new Set(chosen), preview };
     paintStrip(context, strip, frame, look);
-  });
+  }, [strip, heads, cell, width, height, rowHeight, scroll, palette, pinned, locked, preview, colours]);
 
   const under = (event: PointerEvent | MouseEvent) => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();

@@ -1,9 +1,9 @@
 /** The numbers in view as a table, for reading, for copying, and for those who do not see the picture. */
 
-import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { formatChange } from "../compare";
 import { sidesNow } from "../compare_now";
+import { Disclosed } from "../controls/disclosed";
 import { cellsInView } from "../table";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
@@ -116,20 +116,15 @@ function Table({ content }: { content: Content }) {
 export function NumbersTable({ view }: { view: View }) {
   const { store } = view;
   const t = store.t.value;
-  const open = useSignal(false);
   const mode = store.synced.mode.value;
   // The other pictures bring tables of their own.
   if (mode !== "lines" && mode !== "matrix") return null;
-  const content = open.value ? ofCells(view) : null;
   return (
-    <details
-      class="numbers"
-      onToggle={(event) => {
-        open.value = event.currentTarget.open;
+    <Disclosed name="numbers" label={t("table")}>
+      {() => {
+        const content = ofCells(view);
+        return content?.rows.length ? <Table content={content} /> : <p class="muted">{t("table.none")}</p>;
       }}
-    >
-      <summary>{t("table")}</summary>
-      {open.value && (content?.rows.length ? <Table content={content} /> : <p class="muted">{t("table.none")}</p>)}
-    </details>
+    </Disclosed>
   );
 }

@@ -1,6 +1,6 @@
 /** The numbers of a trace as a table, made when it is opened. */
 
-import { useSignal } from "@preact/signals";
+import { Disclosed } from "../controls/disclosed";
 import { firstCells, formatRatio, type Trace } from "../trace";
 import type { Stack } from "../types";
 import type { View } from "../view";
@@ -8,19 +8,12 @@ import { formatWeight } from "../wire/codec";
 import { ends } from "./trace";
 
 export function TraceTable({ view, stack, traced }: { view: View; stack: Stack; traced: Trace }) {
-  const open = useSignal(false);
   const { store } = view;
   const t = store.t.value;
   const first = firstCells(stack);
   return (
-    <details
-      class="trace-table"
-      onToggle={(event) => {
-        open.value = (event.currentTarget as HTMLDetailsElement).open;
-      }}
-    >
-      <summary>{t("trace.table")}</summary>
-      {open.value &&
+    <Disclosed name="trace-table" label={t("trace.table")}>
+      {() =>
         ([0, 1] as const)
           .filter((which) => traced.ways[which].state === "shown")
           .map((which) => {
@@ -63,7 +56,8 @@ export function TraceTable({ view, stack, traced }: { view: View; stack: Stack; 
                 </table>
               </div>
             );
-          })}
-    </details>
+          })
+      }
+    </Disclosed>
   );
 }
