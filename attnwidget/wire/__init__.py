@@ -67,6 +67,10 @@ Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
 ``rows/s/l``, u1 [heads, m, keys], and ``queries/s/l``, u4 [m]
     In a reply to a request for rows only: m rows whole, in the form "dense", and which queries they are of.
 
+``tile/s/l``, u2 [bins of queries, bins of keys]
+    In a reply to a request for a rectangle of a long layer only: codes of the mean weight over the heads asked for, the
+    largest of each bin (`attnwidget.answers.tiles`).
+
 ``statistics/s``, u1 [bytes]
     JSON in UTF-8: statistics, labels and verdict of every head of the stack (`attnwidget.answers.statistics`). In the
     reply to a request for them, in a view's trait `profile` (of a corpus), and in exported pages.
