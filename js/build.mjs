@@ -122,9 +122,8 @@ function options({ entry, format }) {
     format,
     target: "es2022",
     platform: "browser",
-    // Calls of `h`, not those of the automatic runtime, which write `children:` into the bundle a thousand times.
-    tsconfigRaw: { compilerOptions: { jsx: "react", jsxFactory: "h", jsxFragmentFactory: "Fragment" } },
-    inject: [join(here, "src", "jsx.ts")],
+    jsx: "automatic",
+    jsxImportSource: "preact",
     minify: !args.watch,
     sourcemap: args.watch ? "inline" : false,
     // ASCII: the same bytes whatever charset a page, a proxy or an editor assumes.
