@@ -298,6 +298,7 @@ def test_keys_reach_every_token_of_a_long_text(opened: Opened, long_view: AttnVi
     shown.page.keyboard.press("ArrowDown")
     expect(shown.token("query", 1)).to_be_focused()
     shown.find(".scroller").evaluate("e => { e.scrollTop = 9000 }")
+    expect(shown.token("key", 9000 // 18 + 1)).to_be_visible()
     first = int(shown.find(".tokens-key [tabindex='0']").get_attribute("data-index") or -1)
     assert abs(first - 9000 // 18) < 12, "a token in view is in the tab order"
 
