@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from attnwidget.capture.forms import Intervals
-
 
 def kv_heads(record: Any) -> int | None:
     """Key-value heads of a layer, where several query heads share one; None where each has its own."""
@@ -22,8 +20,9 @@ def window(record: Any) -> tuple[int | None, bool]:
     None where it sees all (that its model allows), or where the text is too short to tell: read from the mask alone.
     """
     record = getattr(record, "record", None) or record
-    seen = getattr(record, "seen", None)
-    if not isinstance(seen, Intervals) or not seen.first.size:
+    seen: Any = getattr(record, "seen", None)
+    # Only masks of intervals have ends. (Known by that: their class would bring all of the capture with it.)
+    if not hasattr(seen, "first") or not seen.first.size:
         return None, False
     # Where heads differ, or a pad separates rows, no one number says it.
     if (seen.first != seen.first[:1]).any() or (seen.last != seen.last[:1]).any():

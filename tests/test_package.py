@@ -260,16 +260,18 @@ def test_lock_file_names_no_host() -> None:
 def test_import_is_light() -> None:
     code = """
 import sys, time
-import anywidget
 begin = time.process_time()
+import anywidget
+between = time.process_time()
 import attnwidget
 attnwidget.AttnView
-print(time.process_time() - begin)
+print((time.process_time() - between) / (between - begin))
 print([name for name in ("torch", "transformers", "pandas", "matplotlib") if name in sys.modules])
 """
     runs = [python(code).splitlines() for _ in range(3)]
     assert {run[1] for run in runs} == {"[]"}
-    assert min(float(run[0]) for run in runs) < 0.3
+    # Numpy included, which anywidget does without: 2.1 times the widget library; all of the capture made it 2.8.
+    assert min(float(run[0]) for run in runs) < 2.6
 
 
 def test_import_alone_brings_in_nothing() -> None:
