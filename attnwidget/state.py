@@ -14,6 +14,7 @@ import anywidget
 import traitlets
 
 from attnwidget import description
+from attnwidget.modes import MODES
 from attnwidget.strings import page_words
 from attnwidget.traits import Addresses, Choice, Numbers, Share, Text, Whole, refuse
 
@@ -90,7 +91,7 @@ class ViewState(anywidget.AnyWidget):
     layer = Whole(0, lambda view: view._range("layer")).tag(sync=True)
     heads = Numbers([], lambda view: view._range("heads")).tag(sync=True)
     pinned = Addresses([], lambda view: view._range("pinned")).tag(sync=True)
-    mode = Choice("lines", ("lines", "matrix", "heads", "profile", "trace", "steps")).tag(sync=True)
+    mode = Choice("lines", MODES).tag(sync=True)
     highlight = Choice("none", ("none", "special", "query")).tag(sync=True)
     selected_queries = Numbers([], lambda view: view._range("selected_queries")).tag(sync=True)
     selected_keys = Numbers([], lambda view: view._range("selected_keys")).tag(sync=True)

@@ -200,3 +200,9 @@ finally:
         done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, check=True)
         assert said in done.stdout
         assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_every_mode_of_a_view_can_be_asked_for() -> None:
+    modes = AttnView.class_traits()["mode"].options
+    (mode,) = (action for action in cli.parser()._actions if "--mode" in action.option_strings)
+    assert tuple(mode.choices) == modes

@@ -1,0 +1,5 @@
+"""The views of a page, by the names that Python, the page and the command line share."""
+
+from __future__ import annotations
+
+MODES = ("lines", "matrix", "heads", "profile", "trace", "steps")
