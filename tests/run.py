@@ -1,9 +1,9 @@
 """Set up everything and run all tests: `python tests/run.py [--fast] [-- arguments for pytest]`.
 
 On a fresh machine this makes a virtual environment (`.venv-tests`), installs the package with its `demo` and `test`
-extras as pinned in `constraints.txt`, gets Node and Chromium where the machine has none, builds the page, and then runs
-lint, types, the TypeScript tests and last pytest, which also drives the page in the browser. Later runs install only
-what changed. Needs Python >= 3.10 with venv, and nothing else.
+extras as pinned in `constraints.txt`, gets Node, Chromium and Firefox where the machine has none, builds the page, and
+then runs lint, types, the TypeScript tests and last pytest, which also drives the page in both browsers. Later runs
+install only what changed. Needs Python >= 3.10 with venv, and nothing else.
 """
 
 from __future__ import annotations
@@ -24,9 +24,14 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Where Chrome is on systems that put no program of it on PATH.
-BROWSER_FILES = (Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),)
+# Names on PATH, and where each is on systems that put no program of it there.
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_FILES = (Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),)
+FIREFOX = ("firefox-esr", "firefox")
+FIREFOX_FILES = (
+    Path("/Applications/Firefox.app/Contents/MacOS/firefox"),
+    Path("C:/Program Files/Mozilla Firefox/firefox.exe"),
+)
 
 FAILED_BEFORE = "ATTNWIDGET_FAILED_STEPS"
 """Environment variable that tells pytest (see `pytest_terminal_summary`) which steps failed before it."""
@@ -94,29 +99,42 @@ def install() -> None:
     note.write_text(stamp)
 
 
+def browser_there(variable: str, names: tuple[str, ...], files: tuple[Path, ...]) -> str | None:
+    """Path of a browser: the one that an environment variable names, else one that is installed."""
+    named = os.environ.get(variable)
+    if named is not None:
+        found = shutil.which(named)
+        if found is None:
+            raise MissingError(f"{variable}={named} is not a program")
+        return found
+    on_path = (shutil.which(name) for name in names)
+    return next((path for path in (*on_path, *map(str, files)) if path and Path(path).exists()), None)
+
+
 def find_chromium() -> str:
     """Path of a Chromium, installed if need be."""
-
-    def there() -> str | None:
-        named = os.environ.get("CHROMIUM")
-        if named is not None:
-            found = shutil.which(named)
-            if found is None:
-                raise MissingError(f"CHROMIUM={named} is not a program")
-            return found
-        on_path = (shutil.which(name) for name in BROWSERS)
-        return next((path for path in (*on_path, *map(str, BROWSER_FILES)) if path and Path(path).exists()), None)
-
-    found = there()
+    found = browser_there("CHROMIUM", CHROMIUM, CHROMIUM_FILES)
     if found is None:
         say("installing Chromium")
         if apt_install("chromium", "fonts-noto-cjk"):
-            found = there()
+            found = browser_there("CHROMIUM", CHROMIUM, CHROMIUM_FILES)
     if found is None and call(PYTHON, "-m", "playwright", "install", "chromium") == 0:
         ask = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
         found = subprocess.run([PYTHON, "-c", ask], capture_output=True, text=True, check=False).stdout.strip() or None
     if found is None or call(found, "--version") != 0:
         raise MissingError("no Chromium that starts: install chromium or Google Chrome, or set CHROMIUM to its path")
+    return found
+
+
+def find_firefox() -> str:
+    """Path of a stock Firefox, installed if need be; Playwright's own is patched, and not what people have."""
+    found = browser_there("FIREFOX", FIREFOX, FIREFOX_FILES)
+    if found is None:
+        say("installing Firefox")
+        if apt_install("firefox-esr"):
+            found = browser_there("FIREFOX", FIREFOX, FIREFOX_FILES)
+    if found is None or call(found, "--version") != 0:
+        raise MissingError("no Firefox that starts: install firefox-esr or Firefox, or set FIREFOX to its path")
     return found
 
 
@@ -151,11 +169,11 @@ def run_steps(fast: bool) -> list[str]:
     return failed
 
 
-def run_pytest(arguments: list[str], chromium: str, failed: list[str]) -> int:
+def run_pytest(arguments: list[str], browsers: dict[str, str], failed: list[str]) -> int:
     """Run the Python and browser tests, last, so that the closing line of the whole run is pytest's."""
     env = {
         **os.environ,
-        "CHROMIUM": chromium,
+        **browsers,
         FAILED_BEFORE: ", ".join(failed),
         # Whatever is tried, nothing may be fetched: the tests hold offline or not at all.
         "HF_HUB_OFFLINE": "1",
@@ -193,11 +211,11 @@ def main() -> int:
         raise MissingError(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
     make_venv()
     install()
-    chromium = find_chromium()
+    browsers = {} if fast else {"CHROMIUM": find_chromium(), "FIREFOX": find_firefox()}
     failed = run_steps(fast)
     if failed:
         say(f"failed so far: {', '.join(failed)}")
-    code = run_pytest(passed_on, chromium, failed)
+    code = run_pytest(passed_on, browsers, failed)
     return code or bool(failed)
 
 
