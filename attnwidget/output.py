@@ -19,7 +19,7 @@ from attnwidget.export.choice import Choice, Heads, choose, container
 from attnwidget.export.provenance import revision
 from attnwidget.export.snapshot import Snapshot
 from attnwidget.selection import Selection, frame, heading, links
-from attnwidget.state import BINARY, GIVEN, SHARED, ViewState
+from attnwidget.state import BINARY, CODE, GIVEN, SHARED, ViewState
 from attnwidget.wire import encode
 
 if TYPE_CHECKING:
@@ -286,7 +286,8 @@ class ViewOutput(ViewState):
         return self._commit
 
     def _state(self, choice: Choice | None = None) -> dict[str, Any]:
-        state: dict[str, Any] = {name: getattr(self, name) for name in (*GIVEN, *SHARED) if name not in BINARY}
+        names = (name for name in (*GIVEN, *SHARED) if name not in (*BINARY, *CODE))
+        state: dict[str, Any] = {name: getattr(self, name) for name in names}
         # The page holds everything, so nothing of it is released; nobody is there to run the model.
         state |= {"status": "", "can_run": False}
         return state if choice is None else state | choice.opening(self.stack, self.layer)

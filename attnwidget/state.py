@@ -14,8 +14,8 @@ import anywidget
 import traitlets
 
 from attnwidget import description
-from attnwidget.modes import MODES
-from attnwidget.strings import page_words
+from attnwidget.modes import MODES, MODES_OF_MORE
+from attnwidget.strings import more_code, page_words
 from attnwidget.traits import Addresses, Choice, Numbers, Share, Text, Whole, refuse
 
 _log = logging.getLogger(__name__)
@@ -38,8 +38,11 @@ GIVEN = (
     "words",
     "can_run",
     "inputs",
+    "more",
 )
-#: Of these, the ones that travel as bytes.
+#: Of these, the second part of the page's code: of the widget, not of what it shows.
+CODE = ("more",)
+#: Likewise, those that travel as bytes.
 BINARY = ("attention", "compared", "profile", "image")
 #: Set by Python and by the page. The order is that of checking: a layer is one of its stack, a head one of its layer.
 SHARED = (
@@ -87,6 +90,8 @@ class ViewState(anywidget.AnyWidget):
     inputs = traitlets.Dict(read_only=True).tag(sync=True)
     comparison = traitlets.Dict(read_only=True).tag(sync=True)
 
+    more = traitlets.Unicode(read_only=True).tag(sync=True)
+
     stack = Text("", lambda view: view._range("stack")).tag(sync=True)
     layer = Whole(0, lambda view: view._range("layer")).tag(sync=True)
     heads = Numbers([], lambda view: view._range("heads")).tag(sync=True)
@@ -120,6 +125,17 @@ class ViewState(anywidget.AnyWidget):
     @traitlets.observe("lang")
     def _speak(self, change: Any = None) -> None:
         self.set_trait("words", page_words(self.lang))
+
+    @traitlets.observe("mode", "comparison")
+    def _bring_what_mode_needs(self, change: Any = None) -> None:
+        # A notebook saved in this state is drawn from its file, where nobody is there to send for the rest.
+        if self.mode in MODES_OF_MORE or self.comparison:
+            self.bring_more()
+
+    def bring_more(self) -> None:
+        """Send the second part of the page's code, once."""
+        if not self.more:
+            self.set_trait("more", more_code())
 
     # ---- what is valid
 

@@ -1,4 +1,4 @@
-"""The words of the page, one file a language; the page gets those of the language in use."""
+"""What the page is given besides data: its words, in the language in use, and the second part of its code."""
 
 from __future__ import annotations
 
@@ -16,3 +16,9 @@ def _read(lang: str) -> dict[str, str]:
 def page_words(lang: str) -> dict[str, str]:
     """Every text of the page in a language, by key."""
     return dict(_read(lang))
+
+
+@cache
+def more_code() -> str:
+    """The second part of the page's code (see ``js/src/more.ts``), which a notebook gets when it is first needed."""
+    return files("attnwidget").joinpath("static", "more.js").read_text("utf-8")

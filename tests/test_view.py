@@ -129,6 +129,15 @@ def test_traits_of_a_new_view(view: AttnView) -> None:
     assert (view.status, view.lang, view.theme, view.budget, view.max_strokes) == ("", "en", "auto", 0.7, 2000)
 
 
+def test_the_second_part_of_the_code_comes_when_it_is_needed(view: AttnView) -> None:
+    assert view.more == ""
+    message(view, {"kind": "more"})
+    assert "export default" in view.more
+    assert AttnView(encoder_decoder(), mode="lines").more == ""
+    # Such a view may be saved at once, and is then opened with no kernel to send for it.
+    assert AttnView(encoder_decoder(), mode="steps").more == view.more
+
+
 def test_no_trait_takes_a_name_of_ipywidgets_or_a_host() -> None:
     assert not {"keys", "width", "height", "name", "layout", "comm"} & {*GIVEN, *SHARED}
 

@@ -2,13 +2,6 @@
 
 import type { LayerWeights } from "./wire/layer";
 
-/** The names of both sides; two layers that were given none are called by their numbers. */
-export function sidesOf(comparison: Partial<Comparison>, layer: number): { a: string; b: string } {
-  const [a, b] = [comparison.a ?? "A", comparison.b ?? "B"];
-  const fixed = comparison.layer ?? null;
-  return fixed !== null && a === "A" && b === "B" ? { a: `L${layer}`, b: `L${fixed}` } : { a, b };
-}
-
 /** What Python says of a comparison (attnwidget/compare.py). */
 export interface Comparison {
   a: string;
@@ -205,14 +198,6 @@ export function changesDrawn(cells: readonly ChangedCell[], budget: number, most
     count += 1;
   }
   return [cells.slice(0, count), total > 0 ? drawn / total : 0];
-}
-
-/** "+0.120", "−0.034", "0": a change with its sign, as many digits as weights have. */
-export function formatChange(change: number): string {
-  if (Number.isNaN(change)) return "…";
-  const size = Math.abs(change);
-  if (size < 0.0005) return "0";
-  return `${change > 0 ? "+" : "−"}${size.toFixed(3)}`;
 }
 
 export interface RankedHead {

@@ -1,7 +1,6 @@
 /** What a comparison shows now: the differences of the heads and rows in view, or what it still waits for. */
 
-import { computed, type ReadonlySignal } from "@preact/signals";
-import { type Difference, difference, MOST_CELLS, type SideHeads, sidesOf } from "./compare";
+import { type Difference, difference, MOST_CELLS, type SideHeads } from "./compare";
 import type { Data, LayerState } from "./data";
 import type { Store } from "./store";
 import type { LayerWeights } from "./wire/layer";
@@ -32,51 +31,44 @@ function chosenHeads(store: Store): Map<number, number[]> {
   return new Map([[synced.layer.value, chosen.filter((head) => head < count)]]);
 }
 
-/** What both sides are called now. */
-export function sidesNow({ synced }: Store): { a: string; b: string } {
-  return sidesOf(synced.comparison.value, synced.layer.value);
-}
-
-/** Undefined where the view compares nothing. */
-export function comparedSignal(store: Store, data: Data): ReadonlySignal<ComparedNow | undefined> {
-  return computed((): ComparedNow | undefined => {
-    const other = data.compared.value;
-    const stack = store.stack.value;
-    if (!other || !stack) return undefined;
-    data.version.value;
-    other.version.value;
-    data.rowsArrived.value;
-    other.rowsArrived.value;
-    const fixed = store.synced.comparison.value.layer ?? null;
-    const sides: { a: SideHeads[]; b: SideHeads[] } = { a: [], b: [] };
-    const layers: { a: number[]; b: number[] } = { a: [], b: [] };
-    for (const [layer, heads] of chosenHeads(store)) {
-      const found: LayerWeights[] = [];
-      for (const [side, of, at] of [["a", data, layer] as const, ["b", other, fixed ?? layer] as const]) {
-        const state = of.layer(stack.name, at).value;
-        if (state.status !== "ready") return { side, layer: at, state };
-        layers[side].push(at);
-        found.push(state.weights);
-      }
-      const [one, two] = found;
-      if (!one || !two) continue;
-      const both = heads.filter((head) => head < Math.min(one.heads, two.heads));
-      if (both.length === 0) continue;
-      sides.a.push({ weights: one, heads: both });
-      sides.b.push({ weights: two, heads: both });
+/** Follows every signal that it reads. Undefined where the view compares nothing. */
+export function comparedNow(store: Store, data: Data): ComparedNow | undefined {
+  const other = data.compared.value;
+  const stack = store.stack.value;
+  if (!other || !stack) return undefined;
+  data.version.value;
+  other.version.value;
+  data.rowsArrived.value;
+  other.rowsArrived.value;
+  const fixed = store.synced.comparison.value.layer ?? null;
+  const sides: { a: SideHeads[]; b: SideHeads[] } = { a: [], b: [] };
+  const layers: { a: number[]; b: number[] } = { a: [], b: [] };
+  for (const [layer, heads] of chosenHeads(store)) {
+    const found: LayerWeights[] = [];
+    for (const [side, of, at] of [["a", data, layer] as const, ["b", other, fixed ?? layer] as const]) {
+      const state = of.layer(stack.name, at).value;
+      if (state.status !== "ready") return { side, layer: at, state };
+      layers[side].push(at);
+      found.push(state.weights);
     }
-    if (sides.a.length === 0) return { note: store.layer.value?.note || store.t.value("layer.noheads") };
-    const [queries, keys] = [store.queries.value.length, store.keys.value.length];
-    const locked = store.synced.selected_queries.value;
-    const most = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, keys)));
-    const first = Array.from({ length: Math.min(queries, most) }, (_, query) => query);
-    const rows = queries > most && locked.length > 0 ? locked.slice(0, most) : first;
-    const cut = queries > most && locked.length === 0;
-    return {
-      difference: difference(sides.a, sides.b, rows, keys),
-      window: cut ? [rows[0] ?? 0, rows.at(-1) ?? 0, queries] : undefined,
-      ...sides,
-      layers,
-    };
-  });
+    const [one, two] = found;
+    if (!one || !two) continue;
+    const both = heads.filter((head) => head < Math.min(one.heads, two.heads));
+    if (both.length === 0) continue;
+    sides.a.push({ weights: one, heads: both });
+    sides.b.push({ weights: two, heads: both });
+  }
+  if (sides.a.length === 0) return { note: store.layer.value?.note || store.t.value("layer.noheads") };
+  const [queries, keys] = [store.queries.value.length, store.keys.value.length];
+  const locked = store.synced.selected_queries.value;
+  const most = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, keys)));
+  const first = Array.from({ length: Math.min(queries, most) }, (_, query) => query);
+  const rows = queries > most && locked.length > 0 ? locked.slice(0, most) : first;
+  const cut = queries > most && locked.length === 0;
+  return {
+    difference: difference(sides.a, sides.b, rows, keys),
+    window: cut ? [rows[0] ?? 0, rows.at(-1) ?? 0, queries] : undefined,
+    ...sides,
+    layers,
+  };
 }

@@ -3,9 +3,9 @@
 import { effect, Signal } from "@preact/signals";
 import { render } from "preact";
 import type { Data } from "./data";
+import { Parts } from "./parts";
 import type { Store } from "./store";
 import atlas from "./styles/atlas.css";
-import compare from "./styles/compare.css";
 import controls from "./styles/controls.css";
 import help from "./styles/help.css";
 import image from "./styles/image.css";
@@ -14,42 +14,29 @@ import lines from "./styles/lines.css";
 import matrix from "./styles/matrix.css";
 import panel from "./styles/panel.css";
 import profile from "./styles/profile.css";
-import saving from "./styles/saving.css";
-import steps from "./styles/steps.css";
 import strips from "./styles/strips.css";
 import base from "./styles/theme.css";
 import toolbar from "./styles/toolbar.css";
-import trace from "./styles/trace.css";
 import { watchTheme } from "./theme";
 import { View } from "./view";
 import { App } from "./views/app";
 
-const SHEETS = [
-  base,
-  controls,
-  toolbar,
-  lines,
-  strips,
-  matrix,
-  panel,
-  atlas,
-  profile,
-  trace,
-  steps,
-  image,
-  saving,
-  help,
-  compare,
-  input,
-];
+const SHEETS = [base, controls, toolbar, lines, strips, matrix, panel, atlas, profile, image, help, input];
 
 /** Every listener and observer ends with `signal`. */
-export function mount(element: HTMLElement, store: Store, data: Data, signal: AbortSignal): void {
+export function mount(element: HTMLElement, store: Store, data: Data, signal: AbortSignal, parts = new Parts()): void {
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   // A sheet made by script is not inline style: a strict content security policy lets it pass.
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(SHEETS.join("\n"));
-  shadow.adoptedStyleSheets = [sheet];
+  const sheetOf = (text: string) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    return sheet;
+  };
+  const first = sheetOf(SHEETS.join("\n"));
+  const undress = effect(() => {
+    const more = parts.more.value;
+    shadow.adoptedStyleSheets = more ? [first, sheetOf(more.SHEETS)] : [first];
+  });
   const root = document.createElement("div");
   root.className = "attnwidget";
   shadow.replaceChildren(root);
@@ -75,11 +62,12 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   sizes.observe(root);
   store.width.value = Math.floor(root.getBoundingClientRect().width);
 
-  const view = new View(store, data, root);
+  const view = new View(store, data, root, parts);
   const stopFetching = view.fetchRows();
   render(<App view={view} />, root);
   signal.addEventListener("abort", () => {
     unfollow();
+    undress();
     stopFetching();
     sizes.disconnect();
     render(null, root);

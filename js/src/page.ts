@@ -1,6 +1,7 @@
 /** Start of an exported page: every state block in it becomes a view, through the same code as in a notebook. */
 
 import { PageModel } from "./host";
+import * as more from "./more";
 import { fromBase64, fromDense } from "./saving/dense";
 import { ownPage } from "./saving/html";
 import widget from "./widget";
@@ -21,7 +22,7 @@ for (const block of document.querySelectorAll("script.attnwidget-state")) {
   try {
     const state = JSON.parse(block.textContent ?? "") as Record<string, unknown>;
     const model = new PageModel({ ...state, ...Object.fromEntries(bytesAfter(block)) });
-    widget.render({ model, el });
+    widget.render({ model, el }, more);
     views.push({ block, model });
   } catch (error) {
     el.textContent = `This view cannot be read: ${error instanceof Error ? error.message : error}`;

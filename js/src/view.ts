@@ -1,10 +1,11 @@
 /** One mounted view: its store, its data, and what every part of the page derives from them. */
 
 import { computed, effect, type ReadonlySignal } from "@preact/signals";
-import { type ComparedNow, comparedSignal } from "./compare_now";
+import type { ComparedNow } from "./compare_now";
 import type { Data } from "./data";
 import { lock } from "./lock";
 import { css, keyRamps, type Palette, ramp, readPalette, type Tints } from "./paint/palette";
+import { Parts } from "./parts";
 import { type PictureSignals, pictureSignals, type Side } from "./picture";
 import type { Store } from "./store";
 import type { Token } from "./types";
@@ -23,16 +24,17 @@ export class View {
   readonly headColours: ReadonlySignal<ReadonlyMap<string, string>>;
   /** "layer 3 · mean of heads 6, 8" in the reader's language. */
   readonly what: ReadonlySignal<string>;
-  /** Of `AttnView.compare`: the differences in view. */
+  /** Of `AttnView.compare`: the differences in view; undefined too until the code for it is here. */
   readonly compared: ReadonlySignal<ComparedNow | undefined>;
 
   constructor(
     readonly store: Store,
     readonly data: Data,
     root: Element,
+    readonly parts = new Parts(),
   ) {
     this.signals = pictureSignals(store, data);
-    this.compared = comparedSignal(store, data);
+    this.compared = computed(() => parts.more.value?.comparedNow(store, data));
     this.palette = computed(() => {
       store.dark.value;
       store.attached.value;

@@ -4,8 +4,10 @@
  */
 
 import { batch } from "@preact/signals";
+import { build, core } from "./core";
 import { Data } from "./data";
 import { mount } from "./mount";
+import { type More, Parts } from "./parts";
 import { Runner } from "./run";
 import { Store, TRAIT_NAMES, type TraitName } from "./store";
 import type { Traits } from "./types";
@@ -33,7 +35,29 @@ function newId(): string {
   return Array.from(parts, (part) => part.toString(36)).join("-");
 }
 
-function render({ model, el }: RenderContext): () => void {
+/** The second part of the code; the first hands it what they share. */
+let imported: Promise<More> | undefined;
+
+function importMore(text: string): Promise<More> {
+  imported ??= (async () => {
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    try {
+      const part = (await import(/* @vite-ignore */ url)) as { build: string; default: (core: unknown) => More };
+      if (part.build !== build)
+        throw new Error("attnwidget was updated: reload this page and run the view's cell again");
+      return part.default(core);
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  })();
+  imported.catch(() => {
+    imported = undefined;
+  });
+  return imported;
+}
+
+/** `more` is given where both parts of the code came together. */
+function render({ model, el }: RenderContext, more?: More): () => void {
   const life = new AbortController();
   const { signal } = life;
   const listen = (event: string, callback: (...args: never[]) => void) => {
@@ -82,6 +106,11 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   const data = new Data(requests, runner);
+  const parts = new Parts(() => {
+    if (!send) throw nobody();
+    send({ kind: "more" });
+  });
+  if (more) parts.take(more);
   if (requests && ofOther) {
     // The mark is set by another listener of the same event.
     const look = () => {
@@ -89,7 +118,10 @@ function render({ model, el }: RenderContext): () => void {
       const gone = cut() ? nobody() : undefined;
       for (const asked of [requests, ofOther]) if (gone) asked.failAll(gone);
       if (gone) runner.fail(gone.message);
-      else for (const side of [data, data.compared.peek()]) side?.reconnected();
+      else {
+        parts.reconnected();
+        for (const side of [data, data.compared.peek()]) side?.reconnected();
+      }
     };
     listen("comm_live_update", () => queueMicrotask(look));
   }
@@ -98,6 +130,14 @@ function render({ model, el }: RenderContext): () => void {
     attention: () => data.load(bytesOf("attention")),
     profile: () => data.loadBeside("profile", bytesOf("profile")),
     image: () => data.loadBeside("image", bytesOf("image")),
+    more: () => {
+      const text = model.get("more");
+      if (typeof text !== "string" || text === "" || parts.more.peek()) return;
+      importMore(text).then(
+        (part) => parts.take(part),
+        (error) => parts.fail(error),
+      );
+    },
     compared: () => {
       const bytes = bytesOf("compared");
       const other = bytes.byteLength > 0 ? new Data(ofOther) : undefined;
@@ -122,7 +162,7 @@ function render({ model, el }: RenderContext): () => void {
     });
   for (const name of names) listen(`change:${name}`, () => take(name));
 
-  mount(el, store, data, signal);
+  mount(el, store, data, signal, parts);
   return () => life.abort();
 }
 

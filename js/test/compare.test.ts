@@ -6,13 +6,12 @@ import {
   changesOfKeys,
   changesOfQueries,
   difference,
-  formatChange,
   largestChanges,
   rankedHeads,
   type SideHeads,
-  sidesOf,
 } from "../src/compare";
 import { changeColour, position } from "../src/paint/compare";
+import { formatChange, sidesOf } from "../src/sides";
 import type { LayerWeights } from "../src/wire/layer";
 
 /** Weights [head][query][key]; rows in `partial` are known by their largest cells only, the others read as 0. */

@@ -68,6 +68,7 @@ class Linked(Shown):
         view._requests._send = self._reply
         page.expose_function("sendState", self._take)
         page.expose_function("sendMessage", lambda content: view._requests.receive(json.loads(content)))
+        view.bring_more()
         names = [name for name in (*GIVEN, *SHARED) if name not in BINARY]
         binary = {name: base64.b64encode(getattr(view, name)).decode() for name in BINARY}
         state = {name: getattr(view, name) for name in names}

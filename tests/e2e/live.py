@@ -57,6 +57,7 @@ class Live(Shown):
         self.view = view
         self.asked: list[dict[str, Any]] = []
         page.expose_function("askPython", self._answer)
+        view.bring_more()
         state = view.get_state()
         names = [name for name in (*SHARED, *GIVEN) if name in state]
         bundle = Path(attnwidget.__file__).parent / "static" / "widget.js"

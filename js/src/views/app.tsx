@@ -1,13 +1,13 @@
 /** The whole page of one view. */
 
 import { COMPARED_MODES } from "../caveats";
-import { sidesNow } from "../compare_now";
 import { Heads } from "../controls/heads";
+import { sidesNow } from "../sides";
 import type { Mode } from "../types";
 import type { View } from "../view";
 import { Absence } from "./absence";
 import { Atlas } from "./atlas";
-import { Compare } from "./compare";
+import { Brought } from "./brought";
 import { Footer } from "./footer";
 import { InputBox } from "./input";
 import { Ledger } from "./ledger";
@@ -15,10 +15,8 @@ import { Lines } from "./lines";
 import { Matrix } from "./matrix";
 import { Profile } from "./profile";
 import { Side } from "./side";
-import { Steps } from "./steps";
 import { NumbersTable } from "./table";
 import { OF_WEIGHTS, Toolbar } from "./toolbar";
-import { Trace } from "./trace";
 
 /** Below this width the side panel goes under the picture. */
 const WIDE = 820;
@@ -27,12 +25,26 @@ const PADDING = 28;
 
 const WITH_HEADS: ReadonlySet<Mode> = new Set(["lines", "matrix", "steps"]);
 
-const PICTURES = { lines: Lines, matrix: Matrix, heads: Atlas, profile: Profile, trace: Trace, steps: Steps };
+const PICTURES: Readonly<Partial<Record<Mode, typeof Lines>>> = {
+  lines: Lines,
+  matrix: Matrix,
+  heads: Atlas,
+  profile: Profile,
+};
 
 function Shown({ view, width }: { view: View; width: number }) {
   const mode = view.store.synced.mode.value;
-  const Picture = view.data.compared.value && COMPARED_MODES.has(mode) ? Compare : PICTURES[mode];
-  return <Picture view={view} width={width} />;
+  const comparing = view.data.compared.value && COMPARED_MODES.has(mode);
+  const Picture = comparing ? undefined : PICTURES[mode];
+  if (Picture) return <Picture view={view} width={width} />;
+  return (
+    <Brought view={view}>
+      {({ Compare, Steps, Trace }) => {
+        const Other = comparing ? Compare : mode === "trace" ? Trace : Steps;
+        return <Other view={view} width={width} />;
+      }}
+    </Brought>
+  );
 }
 
 /** Where the picture is not what was asked for: what it is instead. */

@@ -2,8 +2,8 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { account, changesOfQueries, type Difference, formatChange } from "../compare";
-import { sidesNow } from "../compare_now";
+import { account, changesOfQueries, type Difference } from "../compare";
+import { formatChange, sidesNow } from "../sides";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
 import { CompareHeads } from "./compare_heads";

@@ -1,8 +1,9 @@
 /** A column of tokens with what changed: both weights, the change, and a bar to the side of its sign. */
 
 import { useRef } from "preact/hooks";
-import { type Changes, formatChange } from "../compare";
+import type { Changes } from "../compare";
 import { TokenText } from "../controls/tokens";
+import { formatChange } from "../sides";
 import type { Token } from "../types";
 import { formatWeight } from "../wire/codec";
 

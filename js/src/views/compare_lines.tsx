@@ -3,10 +3,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { changesDrawn, changesOfKeys, changesOfQueries, largestChanges } from "../compare";
-import { sidesNow } from "../compare_now";
 import { prepare } from "../paint/canvas";
 import { paintChanges, readChangeColours } from "../paint/compare";
 import { percents } from "../scene";
+import { sidesNow } from "../sides";
 import type { ComparePicture } from "./compare";
 import { CompareColumn } from "./compare_column";
 import { labelWidth } from "./labels";

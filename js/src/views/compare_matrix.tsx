@@ -1,12 +1,11 @@
 /** Changes of weight as a query × key map: two colours from a neutral middle, with signs or numbers in the cells. */
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { formatChange } from "../compare";
-import { sidesNow } from "../compare_now";
 import { TokenText } from "../controls/tokens";
 import { prepare } from "../paint/canvas";
 import { changeColour, changeImage, paintSigns, readChangeColours } from "../paint/compare";
 import { css } from "../paint/palette";
+import { formatChange, sidesNow } from "../sides";
 import type { ComparePicture, Pointed } from "./compare";
 import { labelWidth } from "./labels";
 

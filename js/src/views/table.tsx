@@ -1,9 +1,8 @@
 /** The numbers in view as a table, for reading, for copying, and for those who do not see the picture. */
 
 import type { ComponentChildren } from "preact";
-import { formatChange } from "../compare";
-import { sidesNow } from "../compare_now";
 import { Disclosed } from "../controls/disclosed";
+import { formatChange, sidesNow } from "../sides";
 import { cellsInView } from "../table";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";

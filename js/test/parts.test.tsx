@@ -1,0 +1,78 @@
+// @vitest-environment happy-dom
+import { afterEach, describe, expect, it } from "vitest";
+import en from "../../attnwidget/locale/en.json";
+import { Data } from "../src/data";
+import * as more from "../src/more";
+import { mount } from "../src/mount";
+import { Parts } from "../src/parts";
+import { Store } from "../src/store";
+import { NoKernelError } from "../src/wire/messages";
+
+const life = new AbortController();
+afterEach(() => document.body.replaceChildren());
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
+
+function opened(parts: Parts): { store: Store; root: ShadowRoot } {
+  const store = new Store(() => {});
+  const token = (text: string) => ({ text, role: "text", kind: "word" as const, segment: 0, word: 0 });
+  store.receive("words", en);
+  store.receive("tokens", { text: ["a", "b"].map(token) });
+  store.receive("stacks", [
+    { name: "encoder", queries: "text", keys: "text", layers: [{ heads: 2, source: "arrays", note: "" }] },
+  ]);
+  const el = document.createElement("div");
+  document.body.append(el);
+  mount(el, store, new Data(undefined), life.signal, parts);
+  store.width.value = 900;
+  return { store, root: el.shadowRoot as ShadowRoot };
+}
+
+describe("the second part of the code", () => {
+  it("is sent for once, when something of it is opened", async () => {
+    let asked = 0;
+    const parts = new Parts(() => {
+      asked += 1;
+    });
+    const { store, root } = opened(parts);
+    await settle();
+    expect(asked).toBe(0);
+    store.change({ mode: "steps" });
+    await settle();
+    store.change({ mode: "trace" });
+    await settle();
+    expect(asked).toBe(1);
+    expect(root.querySelector(".picture")?.textContent).toBe(en["more.waiting"]);
+    const sheets = root.adoptedStyleSheets.length;
+    parts.take(more);
+    await settle();
+    expect(root.querySelector(".trace")).not.toBeNull();
+    expect(root.adoptedStyleSheets.length).toBe(sheets + 1);
+  });
+
+  it("says what would bring it where nobody is there to ask, and is sent for again once somebody is", async () => {
+    let kernel = false;
+    let asked = 0;
+    const parts = new Parts(() => {
+      if (!kernel) throw new NoKernelError("gone");
+      asked += 1;
+    });
+    const { store, root } = opened(parts);
+    store.change({ mode: "trace" });
+    await settle();
+    expect(root.querySelector(".picture")?.textContent).toBe(en["more.missing"]);
+    kernel = true;
+    parts.reconnected();
+    await settle();
+    expect(asked).toBe(1);
+    expect(root.querySelector(".picture")?.textContent).toBe(en["more.waiting"]);
+  });
+
+  it("says why it cannot be read", async () => {
+    const parts = new Parts(() => parts.fail(new Error("attnwidget was updated")));
+    const { store, root } = opened(parts);
+    store.change({ mode: "steps" });
+    await settle();
+    expect(root.querySelector(".picture")?.textContent).toBe("attnwidget was updated");
+  });
+});
