@@ -131,6 +131,8 @@ def test_wheel_installs_and_works(route: str, request: pytest.FixtureRequest, tm
             assert text.isascii()
             assert b"</script" not in text.lower()
             assert b"<!--" not in text
+            if bundle.endswith("more.js"):
+                continue  # the libraries are in the first part, which this one uses
             # What the licences of the libraries inside ask for.
             assert b"Copyright (c) 2015-present Jason Miller" in text
             assert b"permission notice shall be included" in text
