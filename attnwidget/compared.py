@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from attnwidget import answers
 from attnwidget.compare import Pair, pair
 from attnwidget.holdings import HOLDINGS
-from attnwidget.output import ViewOutput
 from attnwidget.requests import Requests
+from attnwidget.written import WrittenView
 
 if TYPE_CHECKING:
     from ipywidgets import HBox  # type: ignore[import-untyped]
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attnwidget.view import AttnView
 
 
-class ComparedView(ViewOutput):
+class ComparedView(WrittenView):
     """The other side of `AttnView.compare`: it travels with the view, and its layers can be asked for."""
 
     _other: Pair | None = None

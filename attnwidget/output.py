@@ -1,26 +1,15 @@
-"""What a view gives besides the live page: its selection as a table, a text, a picture, a page of its own."""
+"""What a view gives besides the live page: its selection as a table, a text, a picture."""
 
 from __future__ import annotations
 
 import base64
-import os
-import warnings
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attnwidget import figures
-from attnwidget.answers.rollout import with_rollout
-from attnwidget.answers.statistics import for_export, packed
-from attnwidget.answers.steps import Place, with_steps
 from attnwidget.attention import Attention
-from attnwidget.export import page, pages, picture
-from attnwidget.export.choice import Choice, Heads, choose, container
-from attnwidget.export.provenance import revision
-from attnwidget.export.snapshot import Snapshot
+from attnwidget.export import picture
 from attnwidget.selection import Selection, frame, heading, links
-from attnwidget.state import BINARY, CODE, GIVEN, SHARED, ViewState
-from attnwidget.wire import encode
+from attnwidget.state import ViewState
 
 if TYPE_CHECKING:
     import pandas
@@ -35,11 +24,8 @@ class ViewOutput(ViewState):
     """The outputs of `AttnView`, all of the state it shows now."""
 
     _data: Attention | None = None
-    #: Whether the trait `attention` has every layer.
-    _complete = False
     _of_model = ""
     _own_title = ""
-    _commit = ""
     _drawn: dict[Any, Any]
 
     @property
@@ -140,188 +126,8 @@ class ViewOutput(ViewState):
         """Pictures and texts of the states shown last: a notebook asks for both at every display."""
         key = self._key(what)
         if key not in self._drawn:
-            while len(self._drawn) >= 8:
+            while len(self._drawn) >= _MOST_DRAWN:
                 self._drawn.pop(next(iter(self._drawn)))
             self._drawn[key] = make()
         value: T = self._drawn[key]
         return value
-
-    # ---- writing it out
-
-    def to_html(
-        self,
-        *,
-        layers: Iterable[int] | None = None,
-        heads: Heads | None = None,
-        max_bytes: int | None = None,
-        title: str | None = None,
-        fragment: bool = False,
-        height: int | None = None,
-        steps: bool = False,
-    ) -> str:
-        """One self-contained page of this view, opening in the state shown now; to be written as UTF-8.
-
-        It needs no kernel and no network, and forbids itself both by its content security policy. The same view gives
-        the same page. :func:`attnwidget.export.pages.to_html` puts several views into one.
-
-        Parameters
-        ----------
-        layers : iterable of int, optional
-            Only these, of every stack that has them; of others the page says that it does not hold them.
-        heads : iterable of int or of (int, int), optional
-            Only these heads of every layer, or only these (layer, head). They keep their numbers.
-        max_bytes : int, optional
-            The largest page wanted.
-        title : str, optional
-            Of the page; the view's own where not given.
-        fragment : bool
-            Give a piece of HTML for another page instead, such as a blog: a frame that holds the whole page. It may
-            run its own scripts and touches nothing around it.
-        height : int, optional
-            Of that frame, in CSS pixels; by the number of tokens where not given.
-        steps : bool
-            Whether mode "steps" works for every head: their queries, keys and values go into the page as float32, an
-            eighth to a third more as text. 12 layers × 12 heads of width 64 take 6 MB at 40 tokens, 80 MB at 512. Else
-            the page holds those of the chosen heads only: `heads` and `pinned`, or the one that mode "steps" shows.
-
-        Raises
-        ------
-        ValueError
-            For layers and heads that are not there, and for a page of more than `max_bytes`: then it says what takes
-            how much.
-        RuntimeError
-            If the page was never built, or this view has released a capture that its traits do not hold whole.
-        """
-        return pages.to_html(
-            [self],
-            layers=layers,
-            heads=heads,
-            max_bytes=max_bytes,
-            title=title,
-            fragment=fragment,
-            height=height,
-            steps=steps,
-        )
-
-    def snapshot(self, *, height: int | None = None, **options: Any) -> Snapshot:
-        """A display of the view as it is now that survives every save, trust and kernel state.
-
-        As the last line of a cell it stays in the notebook as a page in a frame: it needs no kernel, no widget state
-        and no network, and works in what nbconvert writes; where frames are not shown, its picture is. It takes the
-        place of an exported page in the notebook: `layers` and `heads` make it smaller.
-
-        Parameters
-        ----------
-        height : int, optional
-            Of the frame, in CSS pixels.
-        **options
-            `layers`, `heads`, `max_bytes`, `title` and `steps`, as for `to_html`.
-        """
-        tall = pages.height_of([self]) if height is None else height
-        frame = self.to_html(fragment=True, height=tall, **options)
-        return Snapshot(frame, self._picture(), repr(self), height=tall)
-
-    def save(self, path: str | os.PathLike[str], **options: Any) -> None:
-        """Write the view to a file: ``.html`` for the live page; ``.svg``, ``.pdf`` or ``.png`` for a figure.
-
-        The figure shows what the page shows, as :meth:`attnwidget.Attention.plot` draws it; it needs matplotlib (the
-        extra ``plot``). Text in it stays text. Without matplotlib a ``.png`` is the plain picture that notebooks keep,
-        with a warning. The file appears whole or not at all, and the same view gives the same bytes.
-
-        Parameters
-        ----------
-        path
-            The suffix says what is written.
-        **options
-            For ``.html`` as for `to_html`. For figures `width` (inches), `caption` (False for none) and, for ``.png``,
-            `dpi` (192, twice what screens show).
-
-        Raises
-        ------
-        ValueError
-            For other suffixes, and for a figure of a mode that has none.
-        ImportError
-            For ``.svg`` and ``.pdf`` without matplotlib.
-        RuntimeError
-            As `to_html`.
-        """
-        suffix = Path(path).suffix.lower()
-        if suffix in (".html", ".htm"):
-            page.write(path, self.to_html(**options).encode())
-        elif suffix in (".svg", ".pdf", ".png"):
-            page.write(path, self._figure(suffix[1:], options))
-        else:
-            raise ValueError(f"path: {str(path)!r} ends in {suffix!r}. Valid: '.html', '.svg', '.pdf', '.png'")
-
-    def _figure(self, form: str, options: dict[str, Any]) -> bytes:
-        """The figure as a file; the plain picture where a PNG is wanted that matplotlib cannot draw."""
-        if self.comparison:
-            raise ValueError('there is no figure of a comparison: view.save("attn.html") writes it as a page')
-        if form == "png" and (self.mode == "heads" or not figures.available()):
-            if self.mode != "heads":
-                warnings.warn(f"a plain picture was written: {figures.MISSING}", stacklevel=3)
-            return self._picture() or picture.picture(self.attention_data, self.selection, title=self.title)
-        return figures.file(self.attention_data, self.selection, form, **options)
-
-    def _part(self, layers: list[int] | None, heads: list[Any] | None, steps: bool) -> page.Part:
-        """What a page holds of this view."""
-        choice = None
-        if layers is not None or heads is not None:
-            choice = choose(self.attention_data.stacks, layers, heads)
-        binary = {"attention": self._with_statistics(self._whole(choice)), **self._bytes()}
-        if self.aggregate == "rollout":
-            binary["attention"] = with_rollout(binary["attention"], self.attention_data, self.stack, self.layer)
-        places = self._places_of_steps(steps)
-        if choice is not None:
-            places = [place for place in places if choice.has(*place)]
-        if places:
-            binary["attention"] = with_steps(binary["attention"], self.attention_data, places)
-        return page.Part(self._state(choice), binary, self._picture(), repr(self))
-
-    def _revision(self) -> str:
-        """The commit of the model on the Hub, where it says so."""
-        source = getattr(self, "_source", None)
-        if not self._commit and source is not None:
-            self._commit = revision(source())
-        return self._commit
-
-    def _state(self, choice: Choice | None = None) -> dict[str, Any]:
-        names = (name for name in (*GIVEN, *SHARED) if name not in (*BINARY, *CODE))
-        state: dict[str, Any] = {name: getattr(self, name) for name in names}
-        # The page holds everything, so nothing of it is released; nobody is there to run the model.
-        state |= {"status": "", "can_run": False}
-        return state if choice is None else state | choice.opening(self.stack, self.layer)
-
-    def _bytes(self) -> dict[str, bytes]:
-        """What travels as bytes besides the attention, by trait."""
-        kept = {name: bytes(getattr(self, name)) for name in BINARY if name != "attention"}
-        return {name: data for name, data in kept.items() if data}
-
-    def _places_of_steps(self, every: bool) -> list[Place]:
-        """Heads that mode "steps" has in an exported page, each once."""
-        data = self.attention_data if every else self._data
-        if data is None:
-            return []
-        if every:
-            return [
-                (name, layer, head)
-                for name, stack in data.stacks.items()
-                for layer, info in enumerate(stack.layers)
-                for head in range(info.heads)
-            ]
-        shown = [0] if self.mode == "steps" and data.stacks[self.stack].layers[self.layer].heads else []
-        chosen = [(self.layer, head) for head in self.heads or shown]
-        return [(self.stack, layer, head) for layer, head in dict.fromkeys([*chosen, *self.pinned])]
-
-    def _whole(self, choice: Choice | None = None) -> bytes:
-        """A container of the chosen layers, or of every layer: the one in the trait where that has them all."""
-        if choice is not None:
-            return container(self.attention_data, choice)
-        return self.attention if self._complete else encode(self.attention_data)
-
-    def _with_statistics(self, container: bytes) -> bytes:
-        """With what modes "heads" and "profile" say of every head, where that is quickly made or in use."""
-        if self._data is None:
-            return container
-        content = for_export(self._data, self.stack, self.mode)
-        return packed(content, container) if content else container

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnwidget import answers, description, rerun
 from attnwidget.answers.statistics import of_corpus
 from attnwidget.attention import Attention
+from attnwidget.called import OF_CAPTURE, captured, check_names
 from attnwidget.compared import ComparedView
 from attnwidget.holdings import HOLDINGS
+from attnwidget.packing import packed
 from attnwidget.requests import Requests
-from attnwidget.state import GIVEN, SHARED
-from attnwidget.wire import encode
 
 if TYPE_CHECKING:
     from attnwidget.statistics.corpus import HeadProfile
 
 #: Bytes of weights that travel with the widget's own state, so that a page without a kernel has every layer.
 ALL_AT_ONCE = 2 * 2**20
-
-#: Arguments that go to `capture` as they are, and again with every `run`.
-OF_CAPTURE = ("image", "audio", "sampling_rate", "processor", "generate", "truncation", "store", "spill")
 
 _BUNDLE = Path(__file__).parent / "static" / "widget.js"
 # Python stays usable in a source tree that was never built; the page then says what is missing.
@@ -147,7 +143,7 @@ class AttnView(ComparedView):
         **traits: Any,
     ) -> None:
         self._options = {name: traits.pop(name) for name in OF_CAPTURE if name in traits}
-        _check_names(traits)
+        check_names(traits)
         self._data: Attention | None = None
         self._source: Callable[[], Any] | None = None
         self._inputs: tuple[Any, Any, Any, Any] = (text, text_pair, target, tokenizer)
@@ -161,7 +157,7 @@ class AttnView(ComparedView):
                 )
             data = model
         else:
-            data = _capture(model, *self._inputs, self._options)
+            data = captured(model, *self._inputs, self._options)
             self._source = rerun.watch(self, model)
         # All state is in before the widget opens its way to the page: one message carries it.
         self._show(data, traits.get("stack"))
@@ -194,7 +190,7 @@ class AttnView(ComparedView):
             As for `AttnView`, and `stack`, `model_name` and `text` of the capture.
         """
         of_capture = {name: traits.pop(name) for name in ("stack", "model_name", "text") if name in traits}
-        _check_names(traits, "from_arrays", (*of_capture, "profile"))
+        check_names(traits, "from_arrays", (*of_capture, "profile"))
         return cls(Attention.from_arrays(attentions, tokens, key_tokens, **of_capture), **traits)
 
     @classmethod
@@ -208,7 +204,7 @@ class AttnView(ComparedView):
         """
         names = ("key_tokens", "stack", "model_name", "text")
         of_capture = {name: traits.pop(name) for name in names if name in traits}
-        _check_names(traits, "from_cache", (*of_capture, "profile"))
+        check_names(traits, "from_cache", (*of_capture, "profile"))
         return cls(Attention.from_cache(cache, tokens, **of_capture), **traits)
 
     # ---- the capture
@@ -237,7 +233,7 @@ class AttnView(ComparedView):
         inputs = self._inputs if text is None else (text, text_pair, target, self._inputs[3])
         if text is None and (text_pair is not None or target is not None):
             raise TypeError("text_pair and target go with a text: view.run(text, text_pair, target=...)")
-        data = _capture(model, *inputs, self._options)
+        data = captured(model, *inputs, self._options)
         self._inputs = inputs
         with self.hold_sync():
             self._show(data, self.stack)
@@ -298,7 +294,7 @@ class AttnView(ComparedView):
 
     def _pack(self, data: Attention) -> None:
         """Set the bytes: every layer if they are few, else the layer shown now."""
-        container, self._complete = _container(data, self.stack, self.layer)
+        container, self._complete = packed(data, self.stack, self.layer, self._at_once())
         self.set_trait("attention", container)
 
     def _tell_image(self) -> None:
@@ -329,46 +325,3 @@ def _receive(view: AttnView, content: object, _buffers: object) -> None:
         view._of_other.receive(content)
     else:
         view._requests.receive(content)
-
-
-def _capture(model: Any, text: Any, text_pair: Any, target: Any, tokenizer: Any, options: dict[str, Any]) -> Attention:
-    if text is None and options.get("image") is None and options.get("audio") is None:
-        raise TypeError("text: AttnView(model, text) needs what the model reads; an Attention alone needs none")
-    from attnwidget.capture import capture
-
-    data = capture(model, text, text_pair, target=target, tokenizer=tokenizer, **options)
-    if not isinstance(data, Attention):
-        raise TypeError(
-            f"text: a view shows one text, got {type(text).__name__} of {len(data)}: make one view for each"
-        )
-    return data
-
-
-def _container(data: Attention, stack: str, layer: int) -> tuple[bytes, bool]:
-    """What travels in the trait, and whether that is every layer."""
-    layers = sum(one.n_layers for one in data.stacks.values())
-    cells = sum(info.heads * len(one.queries) * len(one.keys) for one in data.stacks.values() for info in one.layers)
-    # Attention that hardly spreads still takes a byte for ten cells. Below that, and where trying all would take long,
-    # the size of one layer tells about the others.
-    may_fit = cells <= 10 * ALL_AT_ONCE
-    if may_fit and cells > 2 * ALL_AT_ONCE:
-        probe = encode(data, stack_layers={stack: [layer]}, overviews=False)
-        may_fit = len(probe) * layers <= 1.5 * ALL_AT_ONCE
-    if may_fit:
-        whole = encode(data)
-        if len(whole) <= ALL_AT_ONCE:
-            return whole, True
-    return encode(data, stack_layers={stack: [layer]}), False
-
-
-def _check_names(traits: dict[str, Any], call: str = "AttnView", also: Sequence[str] = ()) -> None:
-    """TypeError for arguments that are not there, with the nearest that is."""
-    known = (*SHARED, "layout", *(OF_CAPTURE if call == "AttnView" else ()), *also)
-    for name in traits:
-        if name in known:
-            continue
-        if name in GIVEN:
-            raise TypeError(f"{call}() does not take {name!r}: it follows from the model and the text")
-        near = difflib.get_close_matches(name, (*known, "text_pair", "target", "tokenizer", "profile"), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise TypeError(f"{call}() got an unexpected argument {name!r}{hint} It takes {', '.join(known)}.")

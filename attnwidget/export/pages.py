@@ -11,14 +11,14 @@ from attnwidget.export.choice import Heads, sizes
 from attnwidget.export.provenance import provenance
 
 if TYPE_CHECKING:
-    from attnwidget.output import ViewOutput
+    from attnwidget.written import WrittenView
 
 #: Of a frame, in CSS pixels: what is around the tokens, each row of them, and how tall a frame may get by itself.
 _AROUND, _ROW, _TALLEST = 570, 26, 1000
 
 
 def to_html(
-    views: Sequence[ViewOutput],
+    views: Sequence[WrittenView],
     *,
     layers: Iterable[int] | None = None,
     heads: Heads | None = None,
@@ -55,12 +55,12 @@ def to_html(
     return text
 
 
-def save_page(path: str | os.PathLike[str], views: Sequence[ViewOutput], **options: object) -> None:
+def save_page(path: str | os.PathLike[str], views: Sequence[WrittenView], **options: object) -> None:
     """Write one page of several views; options as of `to_html`. The file appears whole or not at all."""
     page.write(path, to_html(views, **options).encode())  # type: ignore[arg-type]
 
 
-def height_of(views: Sequence[ViewOutput]) -> int:
+def height_of(views: Sequence[WrittenView]) -> int:
     """Pixels that a frame needs to show the views without scrolling, unless their texts are long."""
     rows = (max(map(len, view.tokens.values()), default=0) for view in views)
     return sum(min(_TALLEST, _AROUND + _ROW * count) for count in rows)

@@ -358,7 +358,7 @@ def test_without_statistics_heads_are_still_there_and_what_lacks_is_named(
     opened: Opened, attention: Attention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_statistics, "for_export", lambda *_: {})
-    monkeypatch.setattr("attnwidget.output.for_export", lambda *_: {})
+    monkeypatch.setattr("attnwidget.written.for_export", lambda *_: {})
     shown = opened.view(AttnView(attention, mode="heads"))
     expect(shown.find(".gate")).to_contain_text('view.save("attn.html")')
     assert shown.ink(".atlas-heads canvas") > 50_000
