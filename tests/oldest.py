@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TESTS = ("test_capture.py", "test_capture_calls.py", "test_capture_variants.py", "test_capture_wrapped.py")
+TESTS = sorted(path.name for path in HERE.glob("test_capture*.py"))
 
 
 def main() -> int:

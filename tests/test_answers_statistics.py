@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made import softmax
 
 import attnwidget
 from attnwidget import Attention, AttnView, answers
@@ -23,12 +24,6 @@ from attnwidget.wire import Container, WireError
 from attnwidget.wire.container import Block, Packer, json_block
 
 TOKENS = ["[CLS]", "the", "dog", "chased", "the", "cat", "[SEP]"]
-
-
-def softmax(*shape: int, seed: int = 0) -> np.ndarray[Any, Any]:
-    cells = np.exp(3 * np.random.default_rng(seed).normal(size=shape))
-    weights: np.ndarray[Any, Any] = (cells / cells.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return weights
 
 
 def given(layers: int = 2, heads: int = 3, seed: int = 0) -> Attention:

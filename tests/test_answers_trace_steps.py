@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from captures import ODD
 from numpy.typing import NDArray
-from test_capture import ODD
 
 from attnwidget import Attention, AttnView, answers, capture
 from attnwidget.answers.steps import with_steps

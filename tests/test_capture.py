@@ -1,76 +1,20 @@
-"""Captured attention against what eager attention returns; and the model afterwards as it was before."""
+"""Captured attention against what eager attention returns."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import transformers
-from tiny import eager_twin, peaky
-from transformers.modeling_utils import AttentionInterface
+from captures import ODD, assert_same, assert_unchanged, batch, formula_notes, kept, reference, snapshot
+from tiny import SMALL_QWEN3_NEXT, tiny_whisper
 
 from attnwidget import Attention, capture
-from attnwidget.capture import interface
 
-ORIGINAL = AttentionInterface.__dict__["get_interface"]
 TEXTS = ["The dog chased the cat.", "Time flies like an arrow; fruit flies like a banana, they say.", "Yes"]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left_patched() -> Any:
-    yield
-    assert AttentionInterface.__dict__["get_interface"] is ORIGINAL
-    assert interface._wrapped["count"] == 0
-
-
-def batch(n: int = 12, sizes: tuple[int, ...] = (12, 7), left: bool = False, vocab: int = 60) -> dict[str, Any]:
-    ids = torch.randint(5, vocab, (len(sizes), n), generator=torch.Generator().manual_seed(3))
-    mask = torch.zeros_like(ids)
-    for i, size in enumerate(sizes):
-        mask[i, n - size :] = 1
-        if not left:
-            mask[i] = mask[i].flip(0)
-    return {"input_ids": ids * mask, "attention_mask": mask}
-
-
-def reference(model: Any, inputs: dict[str, Any], **more: Any) -> Any:
-    with torch.no_grad():
-        return eager_twin(model)(**inputs, **more, output_attentions=True)
-
-
-def assert_same(
-    found: Attention,
-    given: Any,
-    sample: int,
-    rows: Any,
-    columns: Any,
-    stack: str | None = None,
-    tolerance: float = 1e-5,
-) -> None:
-    chosen = found.stacks[stack] if stack else next(iter(found.stacks.values()))
-    shown = [layer for layer, info in enumerate(chosen.layers) if info.heads]
-    assert len(shown) == len(given)
-    for layer, wanted in zip(shown, given, strict=True):
-        wanted = wanted[sample].numpy()[:, rows][:, :, columns]
-        got = found.weights(layer, stack=stack)
-        assert got.dtype == np.float32
-        np.testing.assert_allclose(got[..., : wanted.shape[-1]], wanted, atol=tolerance, rtol=0)
-        np.testing.assert_allclose(got.sum(-1), 1, atol=1e-5)
-
-
-def kept(inputs: dict[str, Any], i: int) -> list[int]:
-    return torch.nonzero(inputs["attention_mask"][i]).flatten().tolist()
-
-
-def formula_notes(found: Attention) -> list[str]:
-    return [note for note in found.notes if "formula" in note]
-
-
-# Against eager attention
+pytestmark = pytest.mark.usefixtures("nothing_left_patched")
 
 
 def test_a_real_bert_alone_and_in_a_batch(minilm: Any, minilm_tokenizer: Any) -> None:
@@ -114,53 +58,6 @@ def test_llama_with_shared_keys(tiny_llama: Any, left: bool) -> None:
     ids = inputs["input_ids"][:1]
     alone = capture(tiny_llama, ids)
     assert_same(alone, reference(tiny_llama, {"input_ids": ids}).attentions, 0, slice(None), slice(None))
-
-
-ODD: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "softcap": (
-        "Gemma2",
-        "Gemma2ForCausalLM",
-        {
-            "num_key_value_heads": 2,
-            "head_dim": 8,
-            "sliding_window": 4,
-            "attn_logit_softcapping": 2.0,
-            "attn_implementation": "eager",
-        },
-    ),
-    "sink": (
-        "GptOss",
-        "GptOssForCausalLM",
-        {
-            "num_key_value_heads": 2,
-            "head_dim": 8,
-            "sliding_window": 4,
-            "num_local_experts": 2,
-            "num_experts_per_tok": 1,
-        },
-    ),
-    "window": ("Mistral", "MistralForCausalLM", {"num_key_value_heads": 1, "sliding_window": 3, "head_dim": 8}),
-    "fused": (
-        "GPT2",
-        "GPT2LMHeadModel",
-        {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 64},
-    ),
-    "shared layer": ("Albert", "AlbertModel", {"embedding_size": 16}),
-    "BERT as decoder": ("Bert", "BertLMHeadModel", {"is_decoder": True}),
-    "latent keys": (
-        "DeepseekV3",
-        "DeepseekV3ForCausalLM",
-        {
-            "num_key_value_heads": 4,
-            "q_lora_rank": 16,
-            "kv_lora_rank": 16,
-            "qk_rope_head_dim": 4,
-            "qk_nope_head_dim": 8,
-            "v_head_dim": 6,
-            "first_k_dense_replace": 3,
-        },
-    ),
-}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -259,24 +156,7 @@ def test_encoder_decoder(family: str, make_model: Callable[..., Any]) -> None:
 
 
 def test_audio_frames_are_timed() -> None:
-    config = transformers.WhisperConfig(
-        vocab_size=64,
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=2,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        num_mel_bins=8,
-        max_source_positions=20,
-        max_target_positions=16,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=3,
-    )
-    model = peaky(transformers.WhisperForConditionalGeneration(config))
+    model = tiny_whisper(max_source_positions=20)
     inputs = {"input_features": torch.randn(1, 8, 40), "decoder_input_ids": torch.tensor([[3, 7, 9, 11]])}
     outputs = reference(model, inputs)
     found = capture(model, inputs)
@@ -291,16 +171,7 @@ def test_layers_without_attention_keep_their_number(make_model: Callable[..., An
         "Qwen3Next",
         "Qwen3NextForCausalLM",
         num_hidden_layers=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        num_experts=2,
-        num_experts_per_tok=1,
-        moe_intermediate_size=16,
-        shared_expert_intermediate_size=16,
-        linear_num_value_heads=2,
-        linear_num_key_heads=2,
-        linear_key_head_dim=8,
-        linear_value_head_dim=8,
+        **SMALL_QWEN3_NEXT,
     )
     found = capture(model, torch.arange(5, 15)[None])
     assert isinstance(found, Attention)
@@ -368,192 +239,6 @@ def test_a_model_without_attention_says_so(make_model: Callable[..., Any]) -> No
     model = make_model("Mamba", "MambaForCausalLM", state_size=4, expand=1)
     with pytest.raises(ValueError, match="MambaForCausalLM has no attention to show"):
         capture(model, torch.arange(5, 15)[None])
-
-
-# The guest
-
-
-def snapshot(model: Any) -> dict[str, Any]:
-    names = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs")
-    return {
-        "dicts": [
-            {
-                n: (list(v.items()) if n in names else v)
-                for n, v in m.__dict__.items()
-                if n in names or n in ("training", "_output_capturing_hooks_installed")
-            }
-            for m in model.modules()
-        ],
-        "config": model.config.to_dict(),
-        "implementation": model.config._attn_implementation,
-        "random": torch.get_rng_state().clone(),
-        "gradients": [p.grad for p in model.parameters()],
-    }
-
-
-def assert_unchanged(model: Any, before: dict[str, Any]) -> None:
-    after = snapshot(model)
-    assert after["dicts"] == before["dicts"]
-    assert after["config"] == before["config"]
-    assert after["implementation"] == before["implementation"]
-    assert torch.equal(after["random"], before["random"])
-    assert all(grad is None for grad in after["gradients"])
-
-
-def test_outputs_are_bit_identical_and_nothing_changes(tiny_llama: Any, minilm: Any) -> None:
-    for model in (tiny_llama, minilm):
-        inputs = batch()
-        with torch.no_grad():
-            first = model(**inputs)[0]
-        model.train()
-        next(model.children()).eval()  # a frozen part of a model in training
-        before = snapshot(model)
-        try:
-            capture(model, inputs)
-            assert_unchanged(model, before)
-        finally:
-            model.eval()
-        with torch.no_grad():
-            assert torch.equal(model(**inputs)[0], first)
-
-
-def test_dropout_is_off_and_random_numbers_go_on(make_model: Callable[..., Any]) -> None:
-    model = make_model("Bert", "BertModel", attention_probs_dropout_prob=0.5).train()
-    torch.manual_seed(1)
-    wanted = torch.rand(3)
-    torch.manual_seed(1)
-    found = capture(model, torch.arange(5, 15)[None])
-    assert torch.equal(torch.rand(3), wanted)
-    assert model.training
-    np.testing.assert_allclose(found.weights(0).sum(-1), 1, atol=1e-5)  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize("fallback", [False, True])
-def test_an_exception_half_way_leaves_nothing(
-    make_model: Callable[..., Any], fallback: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from attnwidget.capture.tap import Tap
-
-    if fallback:
-        monkeypatch.setattr(Tap, "_see", lambda *_: None)
-    model = (
-        make_model("Bloom", "BloomModel", n_layer=2, n_head=4)
-        if fallback
-        else make_model("Llama", "LlamaForCausalLM", num_key_value_heads=2)
-    ).train()
-    layer = model.h[1] if fallback else model.model.layers[1]
-    own = layer.forward
-    calls: list[int] = []
-
-    def fails(*args: Any, **kwargs: Any) -> Any:
-        calls.append(1)
-        if len(calls) > fallback:
-            raise RuntimeError("half way")
-        return own(*args, **kwargs)
-
-    layer.forward = fails
-    before = snapshot(model)
-    with pytest.raises(RuntimeError, match="half way"):
-        capture(model, torch.arange(5, 15)[None])
-    assert_unchanged(model, before)
-    assert interface._listener.get() is None
-
-
-def test_hooks_of_the_user_stay(tiny_bert: Any) -> None:
-    seen: list[str] = []
-    handle = tiny_bert.register_forward_hook(lambda *_: seen.append("hook"))
-    try:
-        capture(tiny_bert, torch.arange(5, 15)[None])
-        tiny_bert(torch.arange(5, 15)[None])
-        assert seen == ["hook", "hook"]
-    finally:
-        handle.remove()
-
-
-def test_only_this_model_and_this_thread_are_heard(tiny_bert: Any, tiny_llama: Any) -> None:
-    ids = torch.arange(5, 15)[None]
-    inner: list[Any] = []
-    running, done = threading.Event(), threading.Event()
-
-    def other_thread() -> None:
-        running.wait(10)
-        with torch.no_grad():
-            tiny_bert(ids[:, :4])
-        done.set()
-
-    def meanwhile(*_: Any) -> None:
-        if not inner:
-            inner.append(None)
-            tiny_llama(ids[:, :3])  # another model in this thread, not captured
-            inner.append(capture(tiny_llama, ids[:, :5]))  # a capture within a capture
-            running.set()
-            assert done.wait(10)
-
-    thread = threading.Thread(target=other_thread)
-    thread.start()
-    handle = tiny_bert.encoder.layer[1].register_forward_pre_hook(meanwhile)
-    try:
-        found = capture(tiny_bert, ids)
-    finally:
-        handle.remove()
-        running.set()
-        thread.join()
-    assert isinstance(found, Attention)
-    assert list(found.stacks) == ["encoder"]
-    assert found.n_layers == 3
-    assert len(found.tokens) == 10
-    assert inner[1].n_layers == 3
-    assert len(inner[1].tokens) == 5
-
-
-def test_captures_in_many_threads(tiny_llama: Any) -> None:
-    tiny_llama.train()
-    wanted = {n: capture(tiny_llama, torch.arange(5, 5 + n)[None]).weights(2) for n in (4, 9)}  # type: ignore[union-attr]
-    wrong: list[Any] = []
-
-    def work(n: int) -> None:
-        for _ in range(5):
-            found = capture(tiny_llama, torch.arange(5, 5 + n)[None])
-            if not np.array_equal(found.weights(2), wanted[n]):  # type: ignore[union-attr]
-                wrong.append(n)
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in (4, 9, 4, 9)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert all(module.training for module in tiny_llama.modules())
-    tiny_llama.eval()
-
-
-def test_no_graph_and_no_alias_is_kept(tiny_llama: Any) -> None:
-    found = capture(tiny_llama, torch.arange(5, 15)[None])
-    assert isinstance(found, Attention)
-    assert found._layers is not None
-    record = found._layers["decoder"][0]
-    assert isinstance(record.q.data, np.ndarray)
-    assert record.q.data.flags.owndata is not None
-    first = found.weights(0)
-    found.weights(0)[:] = 0
-    assert np.array_equal(found.weights(0), first)
-
-
-def test_a_compiled_model_is_looked_through(tiny_llama: Any) -> None:
-    found = capture(torch.compile(tiny_llama), torch.arange(5, 15)[None])
-    assert found.n_layers == 3  # type: ignore[union-attr]
-
-
-def test_transformers_without_the_interface(monkeypatch: pytest.MonkeyPatch, tiny_bert: Any) -> None:
-    import transformers.modeling_utils as modeling
-
-    class Older:
-        pass
-
-    with monkeypatch.context() as patch:
-        patch.setattr(modeling, "AttentionInterface", Older)
-        with pytest.raises(RuntimeError, match=f"transformers {transformers.__version__} does not have"):
-            capture(tiny_bert, torch.arange(5, 15)[None])
 
 
 # Output projections

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tiny import eager_twin, peaky
+from tiny import SMALL_QWEN3_NEXT, eager_twin, peaky
 from transformers.models.llama import modeling_llama
 
 from attnwidget import Attention, capture
@@ -114,16 +114,7 @@ def test_a_gate_after_attention_is_named(make_model: Callable[..., Any]) -> None
         "Qwen3NextForCausalLM",
         num_hidden_layers=2,
         layer_types=["linear_attention", "full_attention"],
-        linear_num_value_heads=2,
-        linear_num_key_heads=2,
-        linear_key_head_dim=8,
-        linear_value_head_dim=8,
-        num_key_value_heads=2,
-        head_dim=8,
-        num_experts=2,
-        num_experts_per_tok=1,
-        moe_intermediate_size=16,
-        shared_expert_intermediate_size=16,
+        **SMALL_QWEN3_NEXT,
     )
     found = capture(model, INPUTS)
     assert isinstance(found, list)

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from made import softmax
 from scipy.spatial.distance import jensenshannon  # type: ignore[import-untyped]
+from views import message
 
 from attnwidget import compare, linking
 from attnwidget import view as view_module
@@ -23,11 +24,6 @@ from attnwidget.wire import decode
 TOKENS = ["[CLS]", "the", "dog", "chased", "the", "cat", "[SEP]"]
 
 
-def softmax(*shape: int, seed: int = 0) -> NDArray[np.float32]:
-    cells = np.exp(3 * np.random.default_rng(seed).normal(size=shape))
-    return np.asarray(cells / cells.sum(axis=-1, keepdims=True), np.float32)
-
-
 def made(seed: int, *, layers: int = 3, heads: int = 4, tokens: list[str] = TOKENS, name: str = "") -> Attention:
     return from_arrays(softmax(layers, heads, len(tokens), len(tokens), seed=seed), tokens, model_name=name)
 
@@ -35,10 +31,6 @@ def made(seed: int, *, layers: int = 3, heads: int = 4, tokens: list[str] = TOKE
 @pytest.fixture
 def sides() -> tuple[Attention, Attention]:
     return made(0, name="base"), made(1, name="tuned")
-
-
-def message(view: AttnView, content: object) -> None:
-    view.comm.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
 
 
 # ---- the numbers

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from made import softmax
 
 from attnwidget import view as view_module
 from attnwidget.export import dense, page, pages
@@ -121,11 +121,6 @@ def undense(text: str, length: int) -> bytes:
         out += bytes((head + rest)[:wanted])
     assert next(characters, None) is None
     return out
-
-
-def softmax(*shape: int) -> NDArray[np.float32]:
-    cells = np.exp(3 * np.random.default_rng(1).normal(size=shape))
-    return (cells / cells.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)

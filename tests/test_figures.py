@@ -13,12 +13,12 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from made import Series, softmax
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from numpy.typing import NDArray
 
 from attnwidget import Attention, figures, scene
 from attnwidget.export.colours import HEADS, KINDS, QUERY, STROKE
@@ -27,11 +27,6 @@ from attnwidget.view import AttnView
 
 TOKENS = ["[CLS]", "the", "dog", "chased", "a", "cat", ".", "[SEP]"]
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def softmax(*shape: int) -> NDArray[np.float32]:
-    cells = np.exp(2.5 * np.random.default_rng(3).normal(size=shape))
-    return (cells / cells.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture
@@ -64,26 +59,12 @@ def as_hex(colour: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-class Rows:
-    """Weights as the scene wants them."""
-
-    def __init__(self, weights: NDArray[np.float32]) -> None:
-        self.weights = weights
-
-    def row(self, query: int) -> NDArray[np.float32]:
-        row: NDArray[np.float32] = self.weights[query]
-        return row
-
-    def row_sum(self, query: int) -> float:
-        return float(self.weights[query].sum(dtype=np.float64))
-
-
 # ---- lines
 
 
 def test_lines_are_the_strokes_of_the_scene(attention: Attention) -> None:
     ax = attention.plot(1)
-    wanted = scene.strokes([Rows(attention.weights(1).mean(axis=0))], range(8))
+    wanted = scene.strokes([Series(attention.weights(1).mean(axis=0))], range(8))
     (drawn,) = curves(ax)
     assert len(drawn.get_paths()) == wanted.count
     ends = {(round(path.vertices[0][1] - 0.5), round(path.vertices[-1][1] - 0.5)) for path in drawn.get_paths()}
@@ -114,7 +95,7 @@ def test_a_chosen_query_is_drawn_over_the_rest_with_its_numbers(attention: Atten
     ax = attention.plot(1, 4, queries=[3])
     ground, chosen = curves(ax)
     row = attention.weights(1, 4)[3]
-    wanted = scene.strokes([Rows(attention.weights(1, 4))], [3])
+    wanted = scene.strokes([Series(attention.weights(1, 4))], [3])
     assert len(chosen.get_paths()) == wanted.count
     assert len(ground.get_paths()) > wanted.count
     assert hexes(chosen.get_edgecolor()) == {as_hex(QUERY)}
@@ -136,7 +117,7 @@ def test_special_keys_are_green_and_violet(attention: Attention) -> None:
 
 def test_the_caption_tells_the_whole(attention: Attention) -> None:
     weights = attention.weights(2).mean(axis=0, dtype=np.float64)
-    strokes = scene.strokes([Rows(attention.weights(2).mean(axis=0))], range(8))
+    strokes = scene.strokes([Series(attention.weights(2).mean(axis=0))], range(8))
     line = caption(attention.plot(2))
     assert line.startswith("bert · layer 2, mean of 8 heads · lines: the largest weights, to 70 % of each row.")
     said = [int(number) for number in re.findall(r"(\d+)\s%", line)][1:]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jupyter_client.session import json_packer
+from made import softmax
 from numpy.typing import NDArray
 
 from attnwidget.arrays import from_arrays
@@ -47,11 +48,6 @@ HOSTILE = [
     " ",
     "a" * 5000,
 ]
-
-
-def softmax(*shape: int) -> NDArray[np.float32]:
-    cells = np.exp(3 * np.random.default_rng(1).normal(size=shape))
-    return (cells / cells.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 class Record:

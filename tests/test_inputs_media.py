@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 from test_inputs import byte_level, one
-from tiny import eager_twin, peaky
+from tiny import eager_twin, peaky, tiny_whisper
 
 from attnwidget import AttnView, capture
 from attnwidget.inputs.audio import frame_tokens, resample
@@ -163,26 +163,7 @@ def test_both_towers(clip: Any) -> None:
 
 @pytest.fixture(scope="module")
 def whisper() -> Any:
-    config = transformers.WhisperConfig(
-        vocab_size=64,
-        d_model=32,
-        encoder_layers=1,
-        decoder_layers=2,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        num_mel_bins=8,
-        max_source_positions=50,
-        max_target_positions=16,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=3,
-        suppress_tokens=None,
-        begin_suppress_tokens=None,
-    )
-    return peaky(transformers.WhisperForConditionalGeneration(config))
+    return tiny_whisper(max_source_positions=50, suppress_tokens=None, begin_suppress_tokens=None)
 
 
 def tone(rate: int, seconds: float) -> Any:

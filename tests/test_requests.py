@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from made import wait_for
 
 from attnwidget.answers import Asked
 from attnwidget.holdings import Holdings
@@ -45,13 +46,6 @@ def layer_requests(answer: Callable[[str, int], bytes], send: Any, **settings: A
         return answer(asked.stack, number)
 
     return Requests(layer, send, **settings)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "nothing happened within 10 s"
-        time.sleep(0.002)
 
 
 class Gate:

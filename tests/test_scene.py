@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import Series
 from numpy.typing import NDArray
 
 from attnwidget import scene
-
-
-@dataclass
-class Rows:
-    rows: NDArray[np.float32]
-
-    def row(self, query: int) -> NDArray[np.float32]:
-        return self.rows[query]
-
-    def row_sum(self, query: int) -> float:
-        return float(self.rows[query].sum(dtype=np.float64))
-
 
 # Printed digits, so that ties and sums exactly at the budget are common.
 thousandths = st.integers(0, 12).map(lambda k: k / 1000) | st.sampled_from([0.0, 0.1, 0.3, 0.4])
@@ -59,7 +46,7 @@ def by_the_rule(
 )
 def test_strokes_follow_the_rule(grid: NDArray[np.float32], budget: float, most: int, keys: list[int] | None) -> None:
     queries = list(range(grid.shape[1]))[::-1]
-    found = scene.strokes([Rows(rows) for rows in grid], queries, budget=budget, max_strokes=most, keys=keys)
+    found = scene.strokes([Series(rows) for rows in grid], queries, budget=budget, max_strokes=most, keys=keys)
     wanted = by_the_rule(grid, queries, budget, most, keys)
     assert list(zip(found.series, found.query, found.key, found.weight.tolist(), strict=True)) == wanted
     assert found.count <= min(most, found.wanted)
@@ -72,12 +59,12 @@ def test_strokes_follow_the_rule(grid: NDArray[np.float32], budget: float, most:
 @given(grids, st.sampled_from([0.3, 0.7, 1.0]))
 def test_a_budget_without_limit_is_met_in_every_row(grid: NDArray[np.float32], budget: float) -> None:
     queries = list(range(grid.shape[1]))
-    found = scene.strokes([Rows(rows) for rows in grid], queries, budget=budget, max_strokes=10**6)
+    found = scene.strokes([Series(rows) for rows in grid], queries, budget=budget, max_strokes=10**6)
     assert (found.row_drawn >= (budget - 2e-6) * grid.sum(axis=-1)).all()
 
 
 def test_decimal_cells_meet_a_decimal_budget() -> None:
-    found = scene.strokes([Rows(np.array([[0.4, 0.2, 0.3, 0.1]], np.float32))], [0], budget=0.7)
+    found = scene.strokes([Series(np.array([[0.4, 0.2, 0.3, 0.1]], np.float32))], [0], budget=0.7)
     assert found.key.tolist() == [0, 2]
 
 
@@ -92,7 +79,7 @@ def test_wrong_options_are_named() -> None:
 
 @given(grids, st.lists(st.floats(0, 5), min_size=5, max_size=5), st.sampled_from([0.0, 0.2, 1.0]))
 def test_both_lines_of_the_ledger_are_whole(grid: NDArray[np.float32], sums: list[float], left_out: float) -> None:
-    found = scene.strokes([Rows(rows) for rows in grid], list(range(grid.shape[1])))
+    found = scene.strokes([Series(rows) for rows in grid], list(range(grid.shape[1])))
     ledger = scene.ledger(found, sums, left_out)
     total = 1 if sum(sums) > 0 else 0
     assert list(ledger.fate) == ["drawn", "below", "left_out"]

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import torch
+import transformers
 
 
 def peaky(model: Any, seed: int = 0) -> Any:
@@ -28,3 +29,40 @@ def eager_twin(model: Any) -> Any:
     twin = type(model)(config)
     twin.load_state_dict(model.state_dict())
     return twin.eval()
+
+
+def tiny_whisper(**settings: Any) -> Any:
+    """A peaky Whisper: 1 encoder layer, 2 decoder layers, 2 heads."""
+    config = transformers.WhisperConfig(
+        vocab_size=64,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        num_mel_bins=8,
+        max_target_positions=16,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=3,
+        **settings,
+    )
+    return peaky(transformers.WhisperForConditionalGeneration(config))
+
+
+#: Settings of a Qwen3-Next, whose layers are of linear attention or of gated attention.
+SMALL_QWEN3_NEXT = {
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "num_experts": 2,
+    "num_experts_per_tok": 1,
+    "moe_intermediate_size": 16,
+    "shared_expert_intermediate_size": 16,
+    "linear_num_value_heads": 2,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+}
