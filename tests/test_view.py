@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import traitlets
 from made import softmax
-from views import TOKENS, encoder_decoder, from_page
+from views import TOKENS, encoder_decoder, from_page, message
 
 from attnwidget.state import BINARY, GIVEN, SHARED
 from attnwidget.view import AttnView
