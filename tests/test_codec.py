@@ -97,6 +97,14 @@ def test_dense_cells_come_back(codes: NDArray[np.uint16]) -> None:
     assert (again == codes).all()
 
 
+@given(all_codes)
+def test_heads_packed_one_by_one_are_the_same(codes: NDArray[np.uint16]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "_CELLS_AT_ONCE", 1)
+        alone = codec.pack_dense(codes)
+    assert alone == codec.pack_dense(codes)
+
+
 @given(hnp.arrays(np.float32, (2, 3, 9), elements=st.sampled_from([0.0, 0.1, 0.25, 0.5])), st.integers(1, 9))
 def test_top_cells_are_the_largest(weights: NDArray[np.float32], count: int) -> None:
     index, codes = top.largest(weights, count)

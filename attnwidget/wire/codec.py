@@ -27,20 +27,21 @@ from attnwidget.wire.container import WireError, product
 
 #: Codes below this one are single bytes; this byte says that the code follows among the large cells.
 ESCAPE = 255
-_FIRST_PRINTED = 37
+#: The first code that is printed with digits.
+FIRST_PRINTED = 37
 _FIRST_THOUSANDTH = 217
 CODE_COUNT = _FIRST_THOUSANDTH + 991
 
 _code = np.arange(CODE_COUNT)
-_small, _two = _code - 1, _code - _FIRST_PRINTED
+_small, _two = _code - 1, _code - FIRST_PRINTED
 #: Digits of each code as an integer, and the power of ten that they are divided by.
 _DIGITS = np.select(
-    [_code == 0, _code < _FIRST_PRINTED, _code < _FIRST_THOUSANDTH],
+    [_code == 0, _code < FIRST_PRINTED, _code < _FIRST_THOUSANDTH],
     [0, _small % 9 + 1, _two % 90 + 10],
     _code - _FIRST_THOUSANDTH + 10,
 )
 _POWER = np.select(
-    [_code == 0, _code < _FIRST_PRINTED, _code < _FIRST_THOUSANDTH], [8, 8 - _small // 9, 5 - _two // 90], 3
+    [_code == 0, _code < FIRST_PRINTED, _code < _FIRST_THOUSANDTH], [8, 8 - _small // 9, 5 - _two // 90], 3
 )
 _TENS = 10.0**_POWER
 
@@ -58,8 +59,13 @@ _LOWEST = np.where(_DIGITS[:-1] % 2 == 1, _HALFWAY, np.nextafter(_HALFWAY, 1.0))
 LEVELS: NDArray[np.int32] = np.concatenate(
     [[0], np.round(32 * np.log10(_DIGITS[1:256])) + 32 * (8 - _POWER[1:256])]
 ).astype(np.int32)
-#: Classes of predicted levels, eight steps wide.
-CLASS_COUNT = 28
+#: Classes of guessed levels, eight steps wide; each thrice, by how far the guesses before it in its row were off.
+_WIDE = 28
+CLASS_COUNT = 3 * _WIDE
+#: In sixteenths of a step: below the first a row is called calm, from the second on rough; and how every row begins.
+_CALM, _ROUGH, _FIRST_SPREAD = 80, 160, 128
+#: Cells whose guesses are made at once.
+_CELLS_AT_ONCE = 1 << 22
 
 
 def encode_weights(weights: NDArray[np.floating[Any]]) -> NDArray[np.uint16]:
@@ -92,28 +98,45 @@ def format_weight(weight: float) -> str:
     code = int(np.searchsorted(_LOWEST, w, side="right"))
     if code == 0:
         return "0"
-    if code < _FIRST_PRINTED:
+    if code < FIRST_PRINTED:
         return "<0.0001"
     return f"{_DIGITS[code] / _TENS[code]:.{_POWER[code]}f}"
 
 
-def _predicted(acc: NDArray[np.int32], row_level: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Class of each cell of one query: [heads, keys] and [heads, 1] → [heads, keys]."""
-    classes: NDArray[np.int32] = np.minimum(np.maximum((row_level + (acc >> 4)) >> 3, 0), CLASS_COUNT - 1)
-    return classes
+def _classes(levels: NDArray[np.int16], row_levels: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Class of each cell, [heads, queries, keys]; `row_levels` are [heads, queries].
 
-
-def _learned(acc: NDArray[np.int32], row_level: NDArray[np.int32], level: NDArray[np.int32]) -> NDArray[np.int32]:
-    """What the next query of a column is predicted from: half what this one showed, half what was known."""
-    return (acc + ((level - row_level) << 4)) >> 1
+    A level is guessed from what its row shows on average, what its column showed in the queries before, and how far
+    that was off for the keys before. `attnwidget.wire` has the rule; all numbers are sixteenths of a step.
+    """
+    heads, queries, keys = levels.shape
+    # Key by key is the slow direction of the array as it stands.
+    apart = np.ascontiguousarray(((levels - row_levels[..., None].astype(np.int16)) << 4).transpose(2, 1, 0))
+    known = np.zeros((keys, heads), np.int16)
+    for query in range(queries):
+        surprise = apart[:, query] - known
+        apart[:, query], known = surprise, known + (surprise >> 2)
+    # Now what was known is in the levels less the surprises.
+    out = np.empty(levels.shape, np.uint8)
+    near = np.zeros((queries, heads), np.int32)
+    spread = np.full((queries, heads), _FIRST_SPREAD, np.int32)
+    for key in range(keys):
+        surprise32 = apart[key].astype(np.int32)
+        correction = near * 5 >> 3
+        column = (levels[:, :, key].T.astype(np.int32) << 4) - surprise32  # with the row's level in it
+        wide = np.clip((column + correction) >> 7, 0, _WIDE - 1)
+        out[:, :, key] = (3 * wide + (spread >= _CALM) + (spread >= _ROUGH)).T
+        spread += (np.abs(surprise32 - correction) - spread) >> 2
+        near += (surprise32 - near) >> 1
+    return out
 
 
 def pack_dense(codes: NDArray[np.uint16]) -> tuple[list[bytes], dict[str, Any]]:
     """Bytes of a dense block, in parts, and the fields of its header entry.
 
-    Rounded weights are nearly noise to deflate as they stand. But how large a weight is can be guessed from its row and
-    from the same key's weights in the queries before, so the bytes are sorted into classes by that guess: each class
-    gets a code table that suits it, and is smaller for it by a sixth.
+    Rounded weights are nearly noise to deflate as they stand. But how large a weight is can be guessed, so the bytes
+    are sorted into classes by that guess: each class gets a code table that suits it, and all are smaller for it by a
+    fifth.
 
     Parameters
     ----------
@@ -123,21 +146,18 @@ def pack_dense(codes: NDArray[np.uint16]) -> tuple[list[bytes], dict[str, Any]]:
     heads, queries, keys = codes.shape
     cells = np.minimum(codes, ESCAPE).astype(np.uint8)
     counted = np.maximum((cells > 0).sum(axis=2), 1)
-    levels = LEVELS[cells]
-    row_levels = np.round(np.where(cells > 0, levels, 0).sum(axis=2) / counted).astype(np.int32)
+    levels = LEVELS.astype(np.int16)[cells]
+    row_levels = np.round(levels.sum(axis=2) / counted).astype(np.int32)
     classes = np.empty((queries, heads, keys), np.uint8)
-    acc = np.zeros((heads, keys), np.int32)
-    for query in range(queries):
-        row_level = row_levels[:, query, None]
-        classes[query] = _predicted(acc, row_level)
-        acc = _learned(acc, row_level, levels[:, query])
-    ordered = cells.transpose(1, 0, 2).reshape(-1)
-    flat = classes.reshape(-1)
+    at_once = max(1, _CELLS_AT_ONCE // max(1, queries * keys))
+    for first in range(0, heads, at_once):
+        some = slice(first, first + at_once)
+        classes[:, some] = _classes(levels[some], row_levels[some]).transpose(1, 0, 2)
+    flat, ordered = classes.reshape(-1), cells.transpose(1, 0, 2).reshape(-1)
     counts = np.bincount(flat, minlength=CLASS_COUNT)
-    ordered = ordered[np.argsort(flat, kind="stable")]
     large = codes[codes >= ESCAPE] - ESCAPE
     parts = [row_levels.astype(np.uint8).tobytes()]
-    parts += [part.tobytes() for part in np.split(ordered, np.cumsum(counts)[:-1])]
+    parts += [ordered[flat == number].tobytes() if count else b"" for number, count in enumerate(counts)]
     parts += [(large & 255).astype(np.uint8).tobytes(), (large >> 8).astype(np.uint8).tobytes()]
     return parts, {"form": "dense", "large": len(large), "classes": counts.tolist()}
 
@@ -151,26 +171,27 @@ def unpack_dense(data: bytes, shape: tuple[int, int, int], large: int, classes: 
     codes = np.zeros(shape, np.uint16)
     if not cells:
         return codes
+    # The rule of the page, cell by cell: `_classes` needs all levels at once.
+    levels = LEVELS.tolist()
+    ends = (rows + np.cumsum(classes)).tolist()
+    next_of = [end - count for end, count in zip(ends, classes, strict=True)]
+    columns = [[0] * keys for _ in range(heads)]
+    for query, head in np.ndindex(queries, heads):
+        row_level, near, spread, column, row = data[head * queries + query], 0, _FIRST_SPREAD, columns[head], []
+        for key, known in enumerate(column):
+            correction = near * 5 >> 3
+            wide = min(max(row_level + (known + correction >> 4) >> 3, 0), _WIDE - 1)
+            number = 3 * wide + (spread >= _CALM) + (spread >= _ROUGH)
+            row.append(byte := data[min(next_of[number], len(data) - 1)])
+            next_of[number] += 1
+            surprise = (levels[byte] - row_level << 4) - known
+            spread += abs(surprise - correction) - spread >> 2
+            near += surprise - near >> 1
+            column[key] = known + (surprise >> 2)
+        codes[head, query] = row
+    if next_of != ends:
+        raise WireError("the classes of the weights do not fit their bytes")
     stored = np.frombuffer(data, np.uint8)
-    row_levels = stored[:rows].reshape(heads, queries).astype(np.int32)
-    ends = rows + np.cumsum(classes)
-    next_of = ends - classes
-    acc = np.zeros((heads, keys), np.int32)
-    for query in range(queries):
-        row_level = row_levels[:, query, None]
-        flat = _predicted(acc, row_level).reshape(-1)
-        order = np.argsort(flat, kind="stable")
-        counts = np.bincount(flat, minlength=CLASS_COUNT)
-        if (next_of + counts > ends).any():
-            raise WireError("the classes of the weights do not fit their bytes")
-        # Where each class goes on, then one after another within it.
-        start = np.cumsum(counts) - counts
-        at = np.repeat(next_of - start, counts) + np.arange(len(flat))
-        row = np.empty(len(flat), np.uint8)
-        row[order] = stored[at]
-        next_of = next_of + counts
-        codes[:, query] = row.reshape(heads, keys)
-        acc = _learned(acc, row_level, LEVELS[codes[:, query]])
     escaped = codes == ESCAPE
     if int(escaped.sum()) != large:
         raise WireError(f"the weights refer to {int(escaped.sum())} large cells, but {large} came")

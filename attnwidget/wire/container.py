@@ -35,7 +35,7 @@ class Block:
     Parameters
     ----------
     parts
-        Its bytes, in pieces that have statistics of their own: each starts a new deflate block with its own code table.
+        Its bytes, in pieces that have statistics of their own: each may start a deflate block with its own code table.
     dtype, shape
         Of the numbers in it.
     extra
@@ -82,11 +82,25 @@ def _deflate(parts: Sequence[bytes], text: bool) -> bytes:
     # Rounded weights repeat only as runs (of masked zeros): to look for more takes ten times as long and saves nothing.
     strategy = zlib.Z_DEFAULT_STRATEGY if text else zlib.Z_RLE
     stream = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
-    out = []
+    out, table = [], None
     for part in parts:
-        if part:
-            out += [stream.compress(part), stream.flush(zlib.Z_BLOCK)]
+        if not part:
+            continue
+        own = np.bincount(np.frombuffer(part, np.uint8), minlength=256)
+        together = own if table is None else table + own
+        # Two small parts are cheaper under one code table than under two.
+        if table is not None and _bits(table) + _bits(own) < _bits(together):
+            out.append(stream.flush(zlib.Z_BLOCK))
+            together = own
+        table = together
+        out.append(stream.compress(part))
     return b"".join([*out, stream.flush()])
+
+
+def _bits(counts: NDArray[np.intp]) -> float:
+    """What bytes of these counts take in a deflate block, about: their entropy, and the code table."""
+    some = counts[counts > 0]
+    return float(some @ np.log2(some.sum() / some)) + 100 + 3.5 * len(some)
 
 
 class Packer:

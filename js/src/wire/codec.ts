@@ -77,11 +77,16 @@ const LEVELS = Int32Array.from({ length: ESCAPE + 1 }, (_, code) => {
   const [digits, power] = digitsOf(code);
   return code === 0 ? 0 : Math.round(32 * Math.log10(digits)) + 32 * (8 - power);
 });
-const CLASS_COUNT = 28;
-/** Guesses lie between -LOWEST_GUESS and twice 255; their classes are eight steps wide. */
-const LOWEST_GUESS = 256;
-const CLASSES = Uint8Array.from({ length: LOWEST_GUESS + 512 }, (_, i) =>
-  Math.min(Math.max((i - LOWEST_GUESS) >> 3, 0), CLASS_COUNT - 1),
+/** Classes of guesses, eight steps wide; each thrice, by how far the guesses before it in its row were off. */
+const WIDE = 28;
+const CLASS_COUNT = 3 * WIDE;
+/** In sixteenths of a step: below the first a row is calm, from the second on rough; and how every row begins. */
+const [CALM, ROUGH, FIRST_SPREAD] = [80, 160, 128];
+/** Guesses lie well within ±LOWEST_GUESS, whatever the bytes are. */
+const LOWEST_GUESS = 1024;
+const CLASSES = Uint8Array.from(
+  { length: 2 * LOWEST_GUESS },
+  (_, i) => 3 * Math.min(Math.max((i - LOWEST_GUESS) >> 3, 0), WIDE - 1),
 );
 
 /**
@@ -120,14 +125,21 @@ export function decodeDense(
       const rowLevel = bytes[head * queries + query] as number;
       const row = (head * queries + query) * keys;
       const column = head * keys;
+      let near = 0;
+      let spread = FIRST_SPREAD;
       for (let key = 0; key < keys; key++) {
         const known = columns[column + key] as number;
-        const group = CLASSES[LOWEST_GUESS + rowLevel + (known >> 4)] as number;
+        const correction = (near * 5) >> 3;
+        const wide = CLASSES[LOWEST_GUESS + rowLevel + ((known + correction) >> 4)] as number;
+        const group = wide + (spread < CALM ? 0 : spread < ROUGH ? 1 : 2);
         const at = next[group] as number;
         next[group] = at + 1;
         const byte = bytes[at] as number;
         codes[row + key] = byte;
-        columns[column + key] = (known + (((LEVELS[byte] as number) - rowLevel) << 4)) >> 1;
+        const surprise = (((LEVELS[byte] as number) - rowLevel) << 4) - known;
+        spread += (Math.abs(surprise - correction) - spread) >> 2;
+        near += (surprise - near) >> 1;
+        columns[column + key] = known + (surprise >> 2);
       }
     }
   }
