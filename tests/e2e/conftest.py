@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from lab import SAVE_STATE, Lab
 from opened import Opened
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 import attnwidget
 
@@ -54,6 +55,31 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One server for all: JupyterLab, Notebook 7, and kernels for whoever brings a page of their own."""
+    server = Lab(tmp_path_factory.mktemp("jupyter"), SAVE_STATE)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def lab(jupyter: Lab) -> Iterator[Lab]:
+    """That server, without the kernels of the test before."""
+    yield jupyter
+    jupyter.shut_kernels()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window so tall that a notebook of some views shows them all."""
+    context = browser.new_context(viewport={"width": 1300, "height": 2400})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    yield page
+    context.close()
 
 
 @pytest.fixture(scope="session")

@@ -26,20 +26,40 @@ def free_port() -> int:
 
 #: Where each of the two shows a notebook.
 PATHS = {"lab": "lab/tree", "notebook": "notebooks"}
+SHELLS = tuple(PATHS)
+#: Without this a saved notebook knows nothing of its widgets.
 SAVE_STATE = {"@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True}}
+
+#: So long that the page gets the first layer only, and asks for the others.
+LONG = """
+import json
+import numpy as np
+from attnwidget import AttnView
+tokens = [f"word{n}" for n in range(256)]
+weights = np.random.default_rng(0).random((8, 8, 256, 256), dtype=np.float32) ** 4
+weights /= weights.sum(-1, keepdims=True)
+long = AttnView.from_arrays(weights, tokens)
+long
+"""
+SHORT = """
+import json
+import numpy as np
+from attnwidget import AttnView
+weights = np.random.default_rng(1).random((2, 3, 6, 6))
+weights /= weights.sum(-1, keepdims=True)
+view = AttnView.from_arrays(weights, "the dog chased the cat .".split())
+view
+"""
+HEARD = "print(json.dumps([view.layer, view.selected_queries]))"
 
 
 class Lab:
     """The server. Settings and state live in `folder` alone, so that a user's own are neither read nor written."""
 
-    def __init__(
-        self, folder: Path, settings: Mapping[str, object] | None = None, *, module: str = "jupyterlab"
-    ) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
         self.folder = folder
-        for plugin, values in (settings or {}).items():
-            path = folder / "config" / "lab" / "user-settings" / f"{plugin}.jupyterlab-settings"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(values), encoding="utf-8")
+        for plugin, values in settings.items():
+            self.set(plugin, values)
         self.port = free_port()
         self.log = (folder / "server.log").open("w")
         env = {
@@ -50,7 +70,7 @@ class Lab:
         }
         self.server = subprocess.Popen(
             [
-                *(sys.executable, "-m", module, "--no-browser", "--allow-root"),
+                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
                 "--ServerApp.ip=127.0.0.1",
                 f"--ServerApp.port={self.port}",
                 "--ServerApp.port_retries=0",
@@ -65,6 +85,12 @@ class Lab:
             stderr=subprocess.STDOUT,
         )
         self._await_status()
+
+    def set(self, plugin: str, values: object) -> None:
+        """Settings of one plugin, for pages opened from now on."""
+        path = self.folder / "config" / "lab" / "user-settings" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values), encoding="utf-8")
 
     @property
     def url(self) -> str:

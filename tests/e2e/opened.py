@@ -71,6 +71,13 @@ class Shown:
         self.page.mouse.move(1, 1)
 
 
+def drawn(page: Page, index: int = 0) -> Shown:
+    """A view in a notebook, once its cell has run and the picture is there."""
+    view = Shown(page, index)
+    expect(view.find(READY).first).to_be_visible(timeout=60_000)
+    return view
+
+
 class Opened:
     """Pages opened from file://, offline, each watched for complaints and requests."""
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from comms import wired  # noqa: F401
-from lab import Lab
+from lab import LONG, Lab
 from opened import READY, Shown
 from playwright.sync_api import Browser, Page, expect
 from test_colab import Kernel, long, page  # noqa: F401
-from test_notebook7 import LONG
 
 from attnwidget import AttnView
 
@@ -148,13 +146,6 @@ def test_a_page_that_names_a_layer_of_another_model(page: Page, kernel: Held, lo
 
 
 # ---- in JupyterLab
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    server = Lab(tmp_path_factory.mktemp("faults"))
-    yield server
-    server.stop()
 
 
 CELLS = [

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
-import pytest
 from lab import Lab, LabNotebook
-from opened import READY, Opened, Shown
-from playwright.sync_api import Browser, Page, expect
+from opened import Opened, drawn
+from playwright.sync_api import Page, expect
 
 from attnwidget import AttnView
 
@@ -35,28 +33,6 @@ gc.collect()
 """
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    server = Lab(tmp_path_factory.mktemp("lab"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1300, "height": 2400})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    yield page
-    context.close()
-
-
-def shown(page: Page, index: int = 0) -> Shown:
-    view = Shown(page, index)
-    expect(view.find(READY).first).to_be_visible(timeout=60_000)
-    return view
-
-
 def read(notebook: LabNotebook, index: int) -> object:
     return json.loads(notebook.run(index))
 
@@ -76,7 +52,7 @@ def test_another_text_is_typed_run_and_drawn(lab: Lab, page: Page, minilm_path: 
         ],
     )
     notebook.run(0)
-    view = shown(page)
+    view = drawn(page)
     expect(view.find(".input-now")).to_have_text("The dog chased the cat")
     view.find(".input-head button").click()
     field = view.find("textarea[name=text]")
@@ -89,7 +65,7 @@ def test_another_text_is_typed_run_and_drawn(lab: Lab, page: Page, minilm_path: 
     assert page.locator(".jp-CodeCell").count() == cells
     field.press("Control+Enter")
     expect(view.find(".input-said")).to_have_text("Done: the picture shows the new text.", timeout=60_000)
-    shown(page)
+    drawn(page)
     texts = view.find(".tokens-query .token-text").all_inner_texts()
     assert texts[:3] == ["[CLS]", "cats", "sleep"]
     told = read(notebook, 1)
@@ -125,7 +101,7 @@ def test_linked_views_move_together_on_the_page(lab: Lab, page: Page, minilm_pat
     )
     notebook = lab.open(page, "linked", [cell, "import json; print(json.dumps([other.layer, other.selected_queries]))"])
     notebook.run(0)
-    one, two = shown(page, 0), shown(page, 1)
+    one, two = drawn(page, 0), drawn(page, 1)
     assert (two.layer(), two.selected("query")) == (3, [2])
     two.find("[aria-label='Next layer']").click()
     expect(one.find("[role=spinbutton]")).to_have_text("4")

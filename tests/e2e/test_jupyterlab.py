@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from lab import Lab, LabNotebook
-from opened import READY, Shown
-from playwright.sync_api import Browser, Page, expect
+from opened import drawn
+from playwright.sync_api import Page, expect
 
 HOSTILE_TOKENS = [
     "</script><script>window.hurt=1</script>",
@@ -27,28 +26,6 @@ attention = capture({path!r}, "The dog chased the cat")
 view = AttnView(attention, layer=3)
 view
 """
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    server = Lab(tmp_path_factory.mktemp("lab"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1300, "height": 2400})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    yield page
-    context.close()
-
-
-def shown(page: Page, index: int = 0) -> Shown:
-    view = Shown(page, index)
-    expect(view.find(READY).first).to_be_visible(timeout=60_000)
-    return view
 
 
 def read(notebook: LabNotebook, index: int) -> object:
@@ -70,7 +47,7 @@ def test_click_on_the_page_is_read_in_the_next_cell(lab: Lab, page: Page, minilm
         ],
     )
     notebook.run(0)
-    view = shown(page)
+    view = drawn(page)
     assert view.strokes() > 0
     assert view.ink("canvas[data-strokes]") > 500
     view.find("[aria-label='Next layer']").click()
@@ -112,7 +89,7 @@ def test_two_views_of_one_widget_and_two_widgets(lab: Lab, page: Page, minilm_pa
     )
     for cell in range(3):
         notebook.run(cell)
-    one, same, other = (shown(page, index) for index in range(3))
+    one, same, other = (drawn(page, index) for index in range(3))
     same.find("[aria-label='Next layer']").click()
     expect(one.find("[role=spinbutton]")).to_have_text("4")
     assert same.layer() == 4
@@ -134,7 +111,7 @@ AttnView.from_arrays(weights, tokens, title="</title><script>window.hurt=1</scri
 def test_hostile_tokens_stay_text(lab: Lab, page: Page) -> None:
     notebook = lab.open(page, "hostile", [HOSTILE.format(tokens=HOSTILE_TOKENS)])
     notebook.run(0)
-    view = shown(page)
+    view = drawn(page)
     assert view.find(".tokens-query .token").count() == len(HOSTILE_TOKENS)
     view.token("query", 0).hover()
     view.choose("matrix")
@@ -153,21 +130,21 @@ def test_layers_beyond_the_first_message_are_asked_for(lab: Lab, page: Page, min
         ],
     )
     notebook.run(0)
-    view = shown(page)
+    view = drawn(page)
     size, tokens = read(notebook, 1)  # type: ignore[misc]
     assert tokens > 250
     assert size < 2_100_000, "the first message holds what is seen first, not everything"
     for layer in (4, 5):
         view.find("[aria-label='Next layer']").click()
         assert view.layer() == layer
-        shown(page)
+        drawn(page)
         assert view.strokes() > 0
 
 
 def test_dark_theme_of_the_host(lab: Lab, page: Page, minilm_path: str, tmp_path: Path) -> None:
     notebook = lab.open(page, "dark", [VIEW.format(path=minilm_path)])
     notebook.run(0)
-    view = shown(page)
+    view = drawn(page)
     assert view.root.get_attribute("data-theme") == "light"
     page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     expect(view.root).to_have_attribute("data-theme", "dark")

@@ -4,57 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
-from lab import Lab, LabNotebook
-from opened import READY, Shown
-from playwright.sync_api import Browser, Page, expect
-
-#: So long that the page gets the first layer only, and asks for the others.
-LONG = """
-import json
-import numpy as np
-from attnwidget import AttnView
-tokens = [f"word{n}" for n in range(256)]
-weights = np.random.default_rng(0).random((8, 8, 256, 256), dtype=np.float32) ** 4
-weights /= weights.sum(-1, keepdims=True)
-long = AttnView.from_arrays(weights, tokens)
-long
-"""
-SHORT = """
-import json
-import numpy as np
-from attnwidget import AttnView
-weights = np.random.default_rng(1).random((2, 3, 6, 6))
-weights /= weights.sum(-1, keepdims=True)
-view = AttnView.from_arrays(weights, "the dog chased the cat .".split())
-view
-"""
-HEARD = "print(json.dumps([view.layer, view.selected_queries]))"
-SHELLS = ["lab", "notebook"]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    server = Lab(tmp_path_factory.mktemp("notebooks"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1300, "height": 2400})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    yield page
-    context.close()
-
-
-def shown(page: Page, index: int = 0) -> Shown:
-    view = Shown(page, index)
-    expect(view.find(READY).first).to_be_visible(timeout=60_000)
-    return view
+from lab import HEARD, LONG, SHELLS, SHORT, Lab, LabNotebook
+from opened import READY, drawn
+from playwright.sync_api import Page, expect
 
 
 def heard(notebook: LabNotebook, index: int) -> object:
@@ -67,7 +21,7 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
     page.on("pageerror", lambda error: errors.append(str(error)))
     notebook = lab.open(page, f"life_{shell}", [LONG, SHORT, "view", HEARD], shell=shell)
     notebook.run_all()
-    long, view, same = (shown(page, index) for index in range(3))
+    long, view, same = (drawn(page, index) for index in range(3))
     assert view.strokes() > 0
     assert view.ink("canvas[data-strokes]") > 300
     view.find("[aria-label='Next layer']").click()
@@ -77,13 +31,13 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
     page.wait_for_timeout(300)
     assert heard(notebook, 3) == [1, [2]]
     long.find("[aria-label='Next layer']").click()
-    shown(page)
+    drawn(page)
     assert long.layer() == 1
 
     notebook.restart()
     # What the page holds goes on working; of what it lacks it says what brings it.
     view.find("[aria-label='Previous layer']").click()
-    assert shown(page, 1).layer() == 0
+    assert drawn(page, 1).layer() == 0
     long.find("[aria-label='Next layer']").click()
     expect(long.find(".absence")).to_contain_text("Layer 2 is not in this page. It needs a running kernel")
     expect(long.find(".absence")).to_contain_text("view.save")
@@ -94,11 +48,11 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
         notebook.run_all()
         page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
     expect(page.locator("div.attnwidget")).to_have_count(3)
-    long, view = shown(page, 0), shown(page, 1)
+    long, view = drawn(page, 0), drawn(page, 1)
     assert (long.layer(), view.layer()) == (0, 0)
     for layer in (1, 2):
         long.find("[aria-label='Next layer']").click()
-        assert shown(page).layer() == layer
+        assert drawn(page).layer() == layer
     view.token("query", 4).click()
     page.wait_for_timeout(300)
     assert heard(notebook, 3) == [0, [4]]
@@ -113,7 +67,7 @@ def test_scrolled_away_and_back(lab: Lab, page: Page, shell: str) -> None:
     fill = ["\n".join(f"line_{n} = {n}" for n in range(80))] * 12
     notebook = lab.open(page, f"scroll_{shell}", [SHORT, *fill, HEARD], shell=shell)
     notebook.run(0)
-    view = shown(page)
+    view = drawn(page)
     view.find("[aria-label='Next layer']").click()
     view.token("query", 3).click()
     show = "index => jupyterapp.shell.currentWidget.content.scrollToItem(index)"
@@ -122,7 +76,7 @@ def test_scrolled_away_and_back(lab: Lab, page: Page, shell: str) -> None:
         expect(page.locator("div.attnwidget")).not_to_be_in_viewport()
         page.evaluate(show, 0)
         expect(page.locator("div.attnwidget")).to_be_in_viewport()
-    view = shown(page)
+    view = drawn(page)
     assert (view.layer(), view.selected("query")) == (1, [3])
     assert view.ink("canvas[data-strokes]") > 300
     view.token("query", 3).click()

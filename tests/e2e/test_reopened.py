@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from lab import SAVE_STATE, Lab
+from lab import LONG, SHELLS, SHORT, Lab
 from opened import READY, Shown
-from playwright.sync_api import Browser, Page, expect
-from test_notebook7 import LONG, SHELLS, SHORT
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    server = Lab(tmp_path_factory.mktemp("reopened"), SAVE_STATE)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1300, "height": 2400})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    yield page
-    context.close()
+from playwright.sync_api import Page, expect
 
 
 @pytest.mark.parametrize("shell", SHELLS)

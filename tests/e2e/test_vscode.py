@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import Lab
+from lab import LONG, SHORT, Lab
 from opened import READY, Shown
 from playwright.sync_api import Browser, Page, Route, expect
 from test_hosts import ANYWIDGET
-from test_notebook7 import LONG, SHORT
 
 HERE = Path(__file__).parent
 JS = HERE.parent.parent / "js"
@@ -74,18 +73,11 @@ def harness() -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    started = Lab(tmp_path_factory.mktemp("vscode"), module="jupyter_server")
-    yield started
-    started.stop()
-
-
 @pytest.fixture
-def page(browser: Browser, server: Lab, harness: Path) -> Iterator[Page]:
+def page(browser: Browser, lab: Lab, harness: Path) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1000, "height": 1800})
     # The page is not the server's own, so Chromium asks whether it may speak to this machine.
-    context.grant_permissions(["local-network-access"], origin=server.url)
+    context.grant_permissions(["local-network-access"], origin=lab.url)
     page = context.new_page()
     page.set_default_timeout(60_000)
     theme = {"dark": ("dark", "#1e1e1e"), "light": ("light", "#ffffff")}
@@ -109,10 +101,10 @@ def page(browser: Browser, server: Lab, harness: Path) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_drawn_heard_and_answered(page: Page, server: Lab, theme: str) -> None:
+def test_drawn_heard_and_answered(page: Page, lab: Lab, theme: str) -> None:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{server.url}/harness/{theme}")
+    page.goto(f"{lab.url}/harness/{theme}")
     page.wait_for_function("!!window.run")
     page.evaluate("code => run(code)", SHORT)
     page.evaluate("code => run(code)", LONG)
