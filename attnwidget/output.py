@@ -19,6 +19,9 @@ T = TypeVar("T")
 #: Pictures and texts kept of the states shown last.
 _MOST_DRAWN = 8
 
+#: Last line of the text that stands for a view where it cannot be drawn.
+SAVING = '  view.save("attn.html") writes a page that needs no kernel'
+
 
 class ViewOutput(ViewState):
     """The outputs of `AttnView`, all of the state it shows now."""
@@ -98,7 +101,7 @@ class ViewOutput(ViewState):
             ]
         else:
             lines = heading(self._data, self.selection) + links(self._data, self.selection)
-        return "\n".join([*lines, '  view.save("attn.html") writes a page that needs no kernel'])
+        return "\n".join([*lines, SAVING])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The widget, and what stays of it where no widget can be drawn: a picture and a text."""

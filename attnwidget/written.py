@@ -16,7 +16,7 @@ from attnwidget.export import page, pages, picture
 from attnwidget.export.choice import Choice, Heads, choose, container
 from attnwidget.export.provenance import revision
 from attnwidget.export.snapshot import Snapshot
-from attnwidget.output import ViewOutput
+from attnwidget.output import SAVING, ViewOutput
 from attnwidget.state import BINARY, CODE, GIVEN, SHARED
 from attnwidget.wire import encode
 
@@ -156,7 +156,7 @@ class WrittenView(ViewOutput):
             places = [place for place in places if choice.has(*place)]
         if places:
             binary["attention"] = with_steps(binary["attention"], self.attention_data, places)
-        return page.Part(self._state(choice), binary, self._picture(), repr(self))
+        return page.Part(self._state(choice), binary, self._picture(), repr(self).removesuffix(f"\n{SAVING}"))
 
     def _revision(self) -> str:
         """The commit of the model on the Hub, where it says so."""

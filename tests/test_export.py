@@ -154,7 +154,7 @@ def test_the_page_is_one_file_with_two_scripts_and_one_style(view: AttnView) -> 
     names = [a for tag, a in document.elements if tag == "meta"]
     assert {"attnwidget-torch", "attnwidget-transformers"} <= {str(a.get("name")) for a in names}
     head.insert(2, "meta")
-    assert document.tags() == [*head, "div", "script", "script", "noscript", "img", "pre", "script", "script"]
+    assert document.tags() == [*head, "div", "script", "script", "noscript", "img", "pre", "p", "script", "script"]
     assert document.elements[-1] == ("script", {})
     assert [a.get("type") for tag, a in document.elements if tag == "script"] == [
         *["application/json", "text/plain", "text/plain", None]
@@ -250,6 +250,8 @@ def test_without_javascript_there_is_the_picture_and_the_text(view: AttnView) ->
     assert picture is not None
     assert base64.b64decode(picture[1]).startswith(b"\x89PNG")
     assert "strongest links" in fallback
+    assert "Scripts are off here" in fallback
+    assert "view.save" not in fallback
 
 
 def test_several_views_share_one_copy_of_the_code(view: AttnView) -> None:

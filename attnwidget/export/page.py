@@ -235,7 +235,8 @@ def _fallback(part: Part) -> str:
     if part.picture is not None:
         title = _escape(str(part.state.get("title", "")))
         image = f'<img alt="{title}" src="data:image/png;base64,{_base64(part.picture)}">'
-    return f"{image}<pre>{_escape(words)}</pre>"
+    why = _escape(str(part.state.get("words", {}).get("page.noscript", "")))
+    return f"{image}<pre>{_escape(words)}</pre><p>{why}</p>"
 
 
 def _escape(text: str) -> str:

@@ -4,6 +4,7 @@ import { effect, Signal } from "@preact/signals";
 import { render } from "preact";
 import type { Data } from "./data";
 import { Parts } from "./parts";
+import { SHEET, watchPrint } from "./print";
 import type { Store } from "./store";
 import atlas from "./styles/atlas.css";
 import controls from "./styles/controls.css";
@@ -42,9 +43,10 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   shadow.replaceChildren(root);
 
   const hostDark = new Signal(false);
+  const printing = new Signal(false);
   const unfollow = effect(() => {
     const { value: theme } = store.synced.theme;
-    const dark = theme === "auto" ? hostDark.value : theme === "dark";
+    const dark = !printing.value && (theme === "auto" ? hostDark.value : theme === "dark");
     root.dataset.theme = dark ? "dark" : "light";
     store.dark.value = dark;
   });
@@ -52,15 +54,22 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
     hostDark.value = dark;
   });
 
-  const sizes = new ResizeObserver(([entry]) => {
+  const measure = () => {
+    const width = printing.peek() ? SHEET : Math.floor(root.getBoundingClientRect().width);
     // A hidden tab or cell measures 0: keep the last picture.
-    const width = Math.floor(entry?.contentRect.width ?? 0);
-    if (width <= 0) return;
+    if (width > 0) store.width.value = width;
+  };
+  const sizes = new ResizeObserver(([entry]) => {
+    if (!entry?.contentRect.width) return;
     lookAgain();
-    store.width.value = width;
+    measure();
   });
   sizes.observe(root);
-  store.width.value = Math.floor(root.getBoundingClientRect().width);
+  measure();
+  watchPrint(root, signal, (now) => {
+    printing.value = now;
+    measure();
+  });
 
   const view = new View(store, data, root, parts);
   const stopFetching = view.fetchRows();

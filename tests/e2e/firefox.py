@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -193,6 +194,11 @@ class Tab:
 
     def press(self, selector: str) -> None:
         self.point(selector, click=True)
+
+    def printed(self) -> bytes:
+        """The page as PDF on A4."""
+        sheet = {"width": 21.0, "height": 29.7}
+        return base64.b64decode(self.browser.call("browsingContext.print", context=self.context, page=sheet)["data"])
 
     def close(self) -> None:
         self.browser.call("browsingContext.close", context=self.context)

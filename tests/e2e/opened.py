@@ -88,11 +88,16 @@ class Opened:
         self.complaints: list[str] = []
         self.requests: list[str] = []
 
-    def page(self, html: str, *, width: int = 1000, height: int = 900, dark: bool = False) -> Page:
+    def page(
+        self, html: str, *, width: int = 1000, height: int = 900, dark: bool = False, scripts: bool = True
+    ) -> Page:
         path = self.folder / f"page{len(self.contexts)}.html"
         path.write_text(html, encoding="utf-8")
         context = self.browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", offline=True
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=scripts,
+            offline=True,
         )
         self.contexts.append(context)
         page = context.new_page()

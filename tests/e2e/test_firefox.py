@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +57,13 @@ def opened(fox: Firefox, html: str, folder: Path, **size: int) -> Tab:
     return fox.open(path, **size)
 
 
+def sheets(pdf: bytes) -> int:
+    """Pages of a PDF, whose list of contents may itself be packed."""
+    packed = (match[1] for match in re.finditer(rb"/ObjStm.*?stream\r?\n(.*?)endstream", pdf, re.DOTALL))
+    texts = [pdf, *(zlib.decompressobj().decompress(stream) for stream in packed)]
+    return sum(len(re.findall(rb"/Type\s*/Page\b", text)) for text in texts)
+
+
 def test_a_page_draws_and_answers(fox: Firefox, view: AttnView, attention: Attention, tmp_path: Path) -> None:
     tab = opened(fox, view.to_html(), tmp_path)
     assert "default-src 'none'" in tab.evaluate("document.querySelector('meta[http-equiv]').content")
@@ -78,6 +87,7 @@ def test_a_page_draws_and_answers(fox: Firefox, view: AttnView, attention: Atten
         tab.until(f"[data-value={mode}]", "e.getAttribute('aria-checked')", "true")
         assert tab.one(READY, INK) > 500
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1000
+    assert sheets(tab.printed()) == 1
     assert tab.evaluate(REFUSED) == "script-src-elem"
     assert tab.evaluate("window.ran") is None
     assert [line for line in fox.complaints if "script-src-elem" not in line] == []

@@ -1,6 +1,8 @@
+import { FINE } from "../print";
+
 /** A canvas sized in CSS pixels and sharp on the screen it is on. */
 export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
-  const ratio = Math.min(globalThis.devicePixelRatio || 1, 3);
+  const ratio = canvas.closest("[data-paper]") ? FINE : Math.min(globalThis.devicePixelRatio || 1, FINE);
   const pixels = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))] as const;
   if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) [canvas.width, canvas.height] = pixels;
   canvas.style.width = `${width}px`;
