@@ -23,6 +23,15 @@ BEYOND = """root => [...root.querySelectorAll("*")]
 PAINTED = "root => [...root.querySelectorAll('canvas')].map(canvas => canvas.toDataURL())"
 
 
+def settled(shown: Shown) -> list[str]:
+    """What is painted on every canvas, once that changes no more."""
+    before: list[str] = []
+    while (now := shown.root.evaluate(PAINTED)) != before:
+        before = now
+        shown.page.wait_for_timeout(250)
+    return before
+
+
 @pytest.mark.parametrize("mode", ["lines", "matrix", "heads", "trace", "steps"])
 def test_one_light_sheet_with_nothing_cut_off(opened: Opened, view: AttnView, mode: str) -> None:
     view.mode, view.selected_queries = mode, [3]
@@ -31,8 +40,7 @@ def test_one_light_sheet_with_nothing_cut_off(opened: Opened, view: AttnView, mo
     for dark in (False, True):
         shown = Shown(opened.page(html, dark=dark))
         expect(shown.find(".picture canvas").first).to_be_visible()
-        shown.page.wait_for_timeout(300)
-        screen = shown.root.evaluate(PAINTED)
+        screen = settled(shown)
         shown.page.set_viewport_size({"width": SHEET, "height": 1000})
         shown.page.emulate_media(media="print")
         expect(shown.root).to_have_attribute("data-theme", "light")
@@ -46,13 +54,12 @@ def test_one_light_sheet_with_nothing_cut_off(opened: Opened, view: AttnView, mo
         expect(shown.find(".footer-title")).to_be_visible()
         if mode in ("lines", "matrix"):
             expect(shown.find(".ledger")).to_be_visible()
-        printed.append(shown.root.evaluate(PAINTED))
+        printed.append(settled(shown))
 
         shown.page.emulate_media(media="null")
         shown.page.set_viewport_size({"width": 1000, "height": 900})
         expect(shown.root).to_have_attribute("data-theme", "dark" if dark else "light")
-        shown.page.wait_for_timeout(300)
-        assert shown.root.evaluate(PAINTED) == screen, "the screen is as it was"
+        assert settled(shown) == screen, "the screen is as it was"
         # The real thing, from the screen as it is: one sheet, whatever is seen.
         assert len(re.findall(rb"/Type\s*/Page\b", shown.page.pdf(**PAPER))) == 1
     assert printed[0] == printed[1], "a dark page is printed as a light one"
