@@ -39,7 +39,9 @@ export const CAVEATS: readonly Caveat[] = [
   { key: "caveat.text", applies: () => false, within: true },
 ];
 
-/** Of a comparison; the other caveats are about one side. */
+const OF_BOTH: ReadonlySet<StringKey> = new Set(["caveat.written", "caveat.max", "caveat.renormalise", "caveat.words"]);
+
+/** Of a comparison; of the other caveats most are about one side. */
 export const OF_COMPARISON: readonly Caveat[] = [
   { key: "caveat.compare", applies: always },
   { key: "caveat.compare.layers", applies: ({ store }) => typeof store.synced.comparison.value.layer === "number" },
@@ -55,7 +57,8 @@ export const COMPARED_MODES: ReadonlySet<string> = new Set(["lines", "matrix", "
 export function caveatsHere(view: View): StringKey[] {
   const mode = view.store.synced.mode.value;
   if (view.data.compared.value && COMPARED_MODES.has(mode)) {
-    return OF_COMPARISON.filter(({ applies }) => applies(view)).map(({ key }) => key);
+    const both = mode === "heads" ? [] : CAVEATS.filter(({ key }) => OF_BOTH.has(key));
+    return [...OF_COMPARISON, ...both].filter(({ applies }) => applies(view)).map(({ key }) => key);
   }
   const beside = OF_WEIGHTS.has(mode);
   return CAVEATS.filter((one) => one.applies(view) && (beside ? !one.beside : one.key !== "caveat.mean")).map(

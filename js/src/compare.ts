@@ -1,6 +1,6 @@
-/** Differences between two sides, b − a, of the weights that the page holds of both. It subtracts and adds, no more. */
+/** Differences between two sides, b − a, of what each shows by itself. It subtracts and adds, no more. */
 
-import type { LayerWeights } from "./wire/layer";
+import { knownRow, type Selection } from "./picture";
 
 /** What Python says of a comparison (attnwidget/compare.py). */
 export interface Comparison {
@@ -16,35 +16,10 @@ export interface Comparison {
   moved: Record<string, number[][]>;
 }
 
-/** Heads of one side that are shown as their mean. */
-export interface SideHeads {
-  weights: LayerWeights;
-  heads: readonly number[];
-}
-
 /** Cells that are compared at once: more would stall the page. */
 export const MOST_CELLS = 2 ** 21;
 
-/** Weights of a side: the mean over its heads, over its layers. NaN where the page does not hold the cell. */
-export function sideRow(side: readonly SideHeads[], query: number, keys: number): Float32Array {
-  const total = new Float32Array(keys);
-  const row = new Float32Array(keys);
-  const count = side.reduce((sum, { heads }) => sum + heads.length, 0);
-  for (const { weights, heads } of side) {
-    weights.meanRow(heads, query, row);
-    const whole = weights.isWhole(query);
-    const single = count === 1;
-    for (let key = 0; key < keys; key++) {
-      const weight = row[key] as number;
-      // Of a row that is not held whole, the cells that are not listed are not 0 but unknown.
-      const known = whole || (single && weight > 0);
-      total[key] = (total[key] as number) + (known ? (weight * heads.length) / count : Number.NaN);
-    }
-  }
-  return total;
-}
-
-/** b − a, cell by cell, of some rows. */
+/** b − a, cell by cell, of some rows. Rows and columns are units: tokens, or words. */
 export interface Difference {
   queries: readonly number[];
   keys: number;
@@ -60,13 +35,11 @@ export interface Difference {
   unknown: number;
 }
 
-export function difference(
-  a: readonly SideHeads[],
-  b: readonly SideHeads[],
-  queries: readonly number[],
-  keys: number,
-): Difference {
+/** Both sides have the same look, and so the same units. */
+export function difference(a: Selection, b: Selection, queries: readonly number[]): Difference {
+  const keys = a.scope.look.axes.keys.length;
   const cells = queries.length * keys;
+  const [one, two] = [new Float32Array(keys), new Float32Array(keys)];
   const out: Difference = {
     queries,
     keys,
@@ -78,8 +51,8 @@ export function difference(
     unknown: 0,
   };
   queries.forEach((query, at) => {
-    const one = sideRow(a, query, keys);
-    const two = sideRow(b, query, keys);
+    knownRow(a, a.joint, query, one);
+    knownRow(b, b.joint, query, two);
     out.a.set(one, at * keys);
     out.b.set(two, at * keys);
     let sum = 0;

@@ -1,17 +1,23 @@
 /** What a comparison shows now: the differences of the heads and rows in view, or what it still waits for. */
 
-import { type Difference, difference, MOST_CELLS, type SideHeads } from "./compare";
+import { type Difference, difference, MOST_CELLS } from "./compare";
 import type { Data, LayerState } from "./data";
+import type { TokenAxes } from "./picture/axes";
+import { type ChosenHead, normsOf, type Selection, select } from "./picture/select";
+import type { Look } from "./picture/shown";
 import type { Store } from "./store";
-import type { LayerWeights } from "./wire/layer";
+import type { Aggregate, Measure } from "./types";
 
 export type ComparedNow =
   | {
       difference: Difference;
       /** The rows that are compared, where they are not all: first, last, and how many there are. */
       window: readonly [number, number, number] | undefined;
-      a: SideHeads[];
-      b: SideHeads[];
+      a: Selection;
+      b: Selection;
+      /** What is compared: not always what was asked for. */
+      measure: Measure;
+      aggregate: Aggregate;
       /** Layers of a and b, to ask for rows. */
       layers: { a: number[]; b: number[] };
     }
@@ -32,43 +38,52 @@ function chosenHeads(store: Store): Map<number, number[]> {
 }
 
 /** Follows every signal that it reads. Undefined where the view compares nothing. */
-export function comparedNow(store: Store, data: Data): ComparedNow | undefined {
+export function comparedNow(
+  store: Store,
+  data: Data,
+  axes: TokenAxes,
+  locked: readonly number[],
+): ComparedNow | undefined {
   const other = data.compared.value;
   const stack = store.stack.value;
+  const { synced } = store;
   if (!other || !stack) return undefined;
   data.version.value;
   other.version.value;
   data.rowsArrived.value;
   other.rowsArrived.value;
-  const fixed = store.synced.comparison.value.layer ?? null;
-  const sides: { a: SideHeads[]; b: SideHeads[] } = { a: [], b: [] };
+  const fixed = synced.comparison.value.layer ?? null;
+  const heads: { a: ChosenHead[]; b: ChosenHead[] } = { a: [], b: [] };
   const layers: { a: number[]; b: number[] } = { a: [], b: [] };
-  for (const [layer, heads] of chosenHeads(store)) {
-    const found: LayerWeights[] = [];
+  for (const [layer, chosen] of chosenHeads(store)) {
     for (const [side, of, at] of [["a", data, layer] as const, ["b", other, fixed ?? layer] as const]) {
       const state = of.layer(stack.name, at).value;
       if (state.status !== "ready") return { side, layer: at, state };
       layers[side].push(at);
-      found.push(state.weights);
+      const { weights } = state;
+      heads[side].push(...chosen.map((head) => ({ layer: at, head, weights })));
     }
-    const [one, two] = found;
-    if (!one || !two) continue;
-    const both = heads.filter((head) => head < Math.min(one.heads, two.heads));
-    if (both.length === 0) continue;
-    sides.a.push({ weights: one, heads: both });
-    sides.b.push({ weights: two, heads: both });
   }
-  if (sides.a.length === 0) return { note: store.layer.value?.note || store.t.value("layer.noheads") };
-  const [queries, keys] = [store.queries.value.length, store.keys.value.length];
-  const locked = store.synced.selected_queries.value;
-  const most = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, keys)));
-  const first = Array.from({ length: Math.min(queries, most) }, (_, query) => query);
-  const rows = queries > most && locked.length > 0 ? locked.slice(0, most) : first;
-  const cut = queries > most && locked.length === 0;
+  // Heads that only one side has are no pair.
+  const both = heads.a.map(({ head, weights }, at) => head < Math.min(weights.heads, heads.b[at]?.weights.heads ?? 0));
+  const [one, two] = [heads.a, heads.b].map((side) => side.filter((_, at) => both[at])) as [ChosenHead[], ChosenHead[]];
+  if (one.length === 0) return { note: store.layer.value?.note || store.t.value("layer.noheads") };
+  // Lengths of two kinds of vector have no difference.
+  const norms = normsOf(one);
+  const measure = norms !== undefined && norms === normsOf(two) ? synced.measure.value : "weight";
+  const aggregate = synced.aggregate.value === "max" ? "max" : "mean";
+  const look: Look = {
+    ...{ axes, measure, aggregate, sinks: synced.sinks.value, pair: synced.pair.value },
+    ...{ sinkKeys: stack.sinks ?? [], causal: stack.causal ?? false },
+  };
+  const [a, b] = [select(one, look), select(two, look)];
+  const all = axes.queries.map((_, query) => query).filter((query) => a.scope.shows(query));
+  const most = Math.max(1, Math.floor(MOST_CELLS / Math.max(1, axes.keys.length)));
+  const many = all.length > most;
+  const rows = (many && locked.length > 0 ? locked : all).slice(0, most);
   return {
-    difference: difference(sides.a, sides.b, rows, keys),
-    window: cut ? [rows[0] ?? 0, rows.at(-1) ?? 0, queries] : undefined,
-    ...sides,
-    layers,
+    difference: difference(a, b, rows),
+    window: many && locked.length === 0 ? [rows[0] ?? 0, rows.at(-1) ?? 0, all.length] : undefined,
+    ...{ a, b, measure, aggregate, layers },
   };
 }

@@ -2,7 +2,7 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Data, LayerState } from "./data";
-import { type Axes, TokenAxes } from "./picture/axes";
+import { TokenAxes } from "./picture/axes";
 import { rolloutOf } from "./picture/rollout";
 import {
   type ChosenHead,
@@ -47,7 +47,7 @@ export type HeadsShown =
   | { layer: number; note: string };
 
 export interface PictureSignals {
-  axes: ReadonlySignal<Axes>;
+  axes: ReadonlySignal<TokenAxes>;
   /** Units of the chosen tokens. */
   locked: ReadonlySignal<{ queries: number[]; keys: number[] }>;
   heads: ReadonlySignal<HeadsShown>;

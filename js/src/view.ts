@@ -34,7 +34,10 @@ export class View {
     readonly parts = new Parts(),
   ) {
     this.signals = pictureSignals(store, data);
-    this.compared = computed(() => parts.more.value?.comparedNow(store, data));
+    this.compared = computed(() => {
+      const { axes, locked } = this.signals;
+      return parts.more.value?.comparedNow(store, data, axes.value, locked.value.queries);
+    });
     this.palette = computed(() => {
       store.dark.value;
       store.attached.value;

@@ -8,27 +8,38 @@ import {
   difference,
   largestChanges,
   rankedHeads,
-  type SideHeads,
 } from "../src/compare";
 import { changeColour, position } from "../src/paint/compare";
+import { plainLook, type Selection, select } from "../src/picture/select";
+import type { Look } from "../src/picture/shown";
 import { formatChange, sidesOf } from "../src/sides";
 import type { LayerWeights } from "../src/wire/layer";
 
 /** Weights [head][query][key]; rows in `partial` are known by their largest cells only, the others read as 0. */
-function held(cells: number[][][], partial: readonly number[] = []): LayerWeights {
+function held(cells: number[][][], partial: readonly number[] = [], norms?: number[]): LayerWeights {
+  const of = (head: number, query: number) => Float32Array.from(cells[head]?.[query] ?? []);
   return {
     heads: cells.length,
+    queries: cells[0]?.length ?? 0,
+    keys: cells[0]?.[0]?.length ?? 0,
+    form: partial.length > 0 ? "top" : "dense",
+    normsOf: norms && "written",
     isWhole: (query: number) => !partial.includes(query),
-    meanRow: (heads: readonly number[], query: number, out: Float32Array) => {
-      out.forEach((_, key) => {
-        out[key] = heads.reduce((sum, head) => sum + (cells[head]?.[query]?.[key] ?? 0), 0) / heads.length;
+    add: (head: number, query: number, out: Float32Array, factors?: Float32Array) => {
+      of(head, query).forEach((weight, key) => {
+        out[key] = (out[key] ?? 0) + weight * (factors?.[key] ?? 1);
       });
-      return out;
     },
+    rowSum: (head: number, query: number) => of(head, query).reduce((sum, weight) => sum + weight, 0),
+    valueNorms: () => norms && Float32Array.from(norms),
+    written: () => undefined,
+    kindSums: () => new Float32Array(5),
   } as unknown as LayerWeights;
 }
 
-const side = (weights: LayerWeights, ...heads: number[]): SideHeads[] => [{ weights, heads }];
+function side(weights: LayerWeights, ...heads: number[]): Selection {
+  return select(heads.map((head) => ({ layer: 0, head, weights })));
+}
 
 const A = held([
   [
@@ -53,21 +64,23 @@ const B = held([
 
 describe("a difference", () => {
   it("is b − a of the mean over the heads", () => {
-    const one = difference(side(A, 0), side(B, 0), [0, 1], 3);
+    const one = difference(side(A, 0), side(B, 0), [0, 1]);
     expect([...one.change]).toEqual([-0.25, 0, 0.25, 0, 0, 0]);
     expect([...one.moved]).toEqual([0.25, 0]);
     expect(one.largest).toBe(0.25);
-    const both = difference(side(A, 0, 1), side(B, 0, 1), [1], 3);
+    const both = difference(side(A, 0, 1), side(B, 0, 1), [1]);
     expect([...both.a]).toEqual([0.5, 0.5, 0]);
     expect([...both.change]).toEqual([0, -0.25, 0.25]);
   });
 
   it("weighs heads of several layers alike", () => {
-    const two = (one: LayerWeights, other: LayerWeights): SideHeads[] => [
-      { weights: one, heads: [0, 1] },
-      { weights: other, heads: [0] },
-    ];
-    const found = difference(two(A, A), two(B, B), [0], 3);
+    const two = (one: LayerWeights, other: LayerWeights) =>
+      select([
+        { layer: 0, head: 0, weights: one },
+        { layer: 0, head: 1, weights: one },
+        { layer: 1, head: 0, weights: other },
+      ]);
+    const found = difference(two(A, A), two(B, B), [0]);
     expect(found.a[0]).toBeCloseTo((0.5 + 0.25 + 0.5) / 3, 6);
     expect(found.change[2]).toBeCloseTo((0.25 + 0 + 0.25) / 3, 6);
   });
@@ -75,7 +88,7 @@ describe("a difference", () => {
   it("leaves cells open that one side does not hold", () => {
     const top = held([[[0.9, 0, 0]]], [0]);
     const whole = held([[[0.5, 0.5, 0]]]);
-    const found = difference(side(top, 0), side(whole, 0), [0], 3);
+    const found = difference(side(top, 0), side(whole, 0), [0]);
     expect(found.change[0]).toBeCloseTo(-0.4, 6);
     expect([...found.change].slice(1)).toEqual([Number.NaN, Number.NaN]);
     expect(found.unknown).toBe(2);
@@ -87,7 +100,7 @@ describe("a difference", () => {
     const share = (cells: number[]) => cells.map((cell) => cell / cells.reduce((sum, x) => sum + x, 0));
     fc.assert(
       fc.property(row, row, (one, two) => {
-        const found = difference(side(held([[share(one)]]), 0), side(held([[share(two)]]), 0), [0], 4);
+        const found = difference(side(held([[share(one)]]), 0), side(held([[share(two)]]), 0), [0]);
         const { up, down, moved } = account(found);
         expect(up).toBeCloseTo(down, 5);
         expect(moved).toBeCloseTo(up, 5);
@@ -97,14 +110,38 @@ describe("a difference", () => {
   });
 
   it("is accounted for over the rows in view", () => {
-    const found = difference(side(A, 0), side(B, 0), [0, 1], 3);
+    const found = difference(side(A, 0), side(B, 0), [0, 1]);
     expect(account(found).moved).toBeCloseTo(0.125, 6);
     expect(account(found, (query) => query === 0).moved).toBeCloseTo(0.25, 6);
   });
 });
 
+describe("a difference of what is shown", () => {
+  const seen = (weights: LayerWeights, look: Partial<Look>) =>
+    select([{ layer: 0, head: 0, weights }], { ...plainLook(2, 3), ...look });
+
+  it("is of contributions, as shares of what each side writes", () => {
+    const [one, two] = [held([[[0.5, 0.25, 0.25]]], [], [1, 2, 0]), held([[[0.5, 0.25, 0.25]]], [], [1, 0, 2])];
+    const written = { measure: "contribution" } as const;
+    const found = difference(seen(one, written), seen(two, written), [0]);
+    expect([...found.change]).toEqual([0, -0.5, 0.5]);
+    expect(account(found).moved).toBeCloseTo(0.5, 6);
+  });
+
+  it("leaves special keys out, or scales up what is left", () => {
+    const [one, two] = [held([[[0.5, 0.25, 0.25]]]), held([[[0.5, 0.5, 0]]])];
+    const of = (sinks: Look["sinks"]) => {
+      const look = { sinks, sinkKeys: [0] };
+      return [...difference(seen(one, look), seen(two, look), [0]).change];
+    };
+    expect(of("leave_out")).toEqual([0, 0.25, -0.25]);
+    expect(of("renormalise")).toEqual([0, 0.5, -0.5]);
+    expect(of("dim")).toEqual(of("show"));
+  });
+});
+
 describe("lines of a difference", () => {
-  const found = difference(side(A, 0, 1), side(B, 0, 1), [0, 1], 3);
+  const found = difference(side(A, 0, 1), side(B, 0, 1), [0, 1]);
 
   it("are the largest changes first, of either sign", () => {
     const cells = largestChanges(found, 10);
@@ -128,7 +165,7 @@ describe("lines of a difference", () => {
 });
 
 describe("a focus", () => {
-  const found = difference(side(A, 0), side(B, 0), [0, 1], 3);
+  const found = difference(side(A, 0), side(B, 0), [0, 1]);
 
   it("on queries is the mean of their rows", () => {
     const row = changesOfQueries(found, [0, 1]);

@@ -12,3 +12,18 @@ export function prepare(canvas: HTMLCanvasElement, width: number, height: number
   context?.clearRect(0, 0, width, height);
   return context;
 }
+
+export type Paint = (context: CanvasRenderingContext2D) => void;
+
+const paints = new WeakMap<HTMLCanvasElement, Paint>();
+
+/** Paints a canvas, and keeps how: to be saved as vectors it is painted again. */
+export function paintOn(canvas: HTMLCanvasElement, width: number, height: number, paint: Paint): void {
+  paints.set(canvas, paint);
+  const context = prepare(canvas, width, height);
+  if (context) paint(context);
+}
+
+export function paintOf(canvas: HTMLCanvasElement): Paint | undefined {
+  return paints.get(canvas);
+}

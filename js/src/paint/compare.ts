@@ -35,12 +35,18 @@ export function changeColour(at: number, colours: ChangeColours): Rgb {
   return mix(colours.paper, at < 0 ? colours.less : colours.more, Math.abs(at));
 }
 
-/** One pixel a cell; cells that are not held are hatched later, here they are as the frame. */
-export function changeImage(found: Difference, colours: ChangeColours, root: boolean): ImageData {
+/** Keys that are drawn faint. */
+type Dims = (key: number) => boolean;
+const DIM = 0.3;
+
+/** One pixel a cell; cells that are not held are as the frame. */
+export function changeImage(found: Difference, colours: ChangeColours, root: boolean, dims: Dims): ImageData {
   const image = new ImageData(Math.max(1, found.keys), Math.max(1, found.queries.length));
   for (let cell = 0; cell < found.change.length; cell++) {
     const change = found.change[cell] as number;
-    const colour = Number.isNaN(change) ? colours.panel : changeColour(position(change, found.largest, root), colours);
+    const faint = dims(cell % found.keys) ? DIM : 1;
+    const at = position(change, found.largest, root) * faint;
+    const colour = Number.isNaN(change) ? colours.panel : changeColour(at, colours);
     image.data.set([...colour, 255], cell * 4);
   }
   return image;
@@ -77,6 +83,7 @@ export interface ChangeFrame {
   height: number;
   rowHeight: number;
   scroll: number;
+  dims: Dims;
 }
 
 /** Curves from query to key, wide by the size of the change; what became less is dashed. */
@@ -88,7 +95,7 @@ export function paintChanges(
   largest: number,
   fade: number,
 ): void {
-  const { width, height, rowHeight, scroll } = frame;
+  const { width, height, rowHeight, scroll, dims } = frame;
   const seen = (y: number) => y >= 0 && y <= height;
   const crowd = 0.35 + 0.65 * Math.min(1, Math.sqrt(300 / Math.max(1, cells.length)));
   for (const { query, key, change } of [...cells].reverse()) {
@@ -99,7 +106,7 @@ export function paintChanges(
     context.setLineDash(change < 0 ? [6, 4] : []);
     context.strokeStyle = css(
       change < 0 ? colours.less : colours.more,
-      (0.25 + 0.75 * Math.sqrt(share)) * fade * crowd,
+      (0.25 + 0.75 * Math.sqrt(share)) * fade * crowd * (dims(key) ? DIM : 1),
     );
     context.beginPath();
     context.moveTo(0, from);

@@ -14,7 +14,7 @@ import {
   placeAt,
   step,
 } from "../paint/atlas";
-import { prepare } from "../paint/canvas";
+import { paintOn } from "../paint/canvas";
 import { keyRamps, ramp, type Tints } from "../paint/palette";
 import { type Sheet, thumbSheet } from "../paint/thumb";
 import {
@@ -69,11 +69,12 @@ function Marks({ view, grid, orders }: MarksProps) {
   const palette = view.palette.value;
   useEffect(() => {
     const element = canvas.current;
-    const context = element && prepare(element, grid.width, grid.tops.at(-1) ?? 0);
-    if (!context) return;
+    if (!element) return;
     const places = pinned.map(([layer, head]) => ({ layer, position: orders[layer]?.indexOf(head) ?? -1 }));
     const shown = places.filter(({ position }) => position >= 0);
-    paintMarks(context, grid, shown, coloursOf(element));
+    paintOn(element, grid.width, grid.tops.at(-1) ?? 0, (context) =>
+      paintMarks(context, grid, shown, coloursOf(element)),
+    );
   }, [pinned, grid, orders, palette]);
   return <canvas ref={canvas} class="cross" />;
 }
@@ -235,8 +236,11 @@ export function Atlas({ view, width }: { view: View; width: number }) {
 
   const height = grid.tops.at(-1) ?? 0;
   useEffect(() => {
-    const context = canvas.current && prepare(canvas.current, grid.width, height);
-    if (context && canvas.current) paintAtlas(context, grid, rows, cells, palette, coloursOf(canvas.current));
+    const element = canvas.current;
+    if (!element) return;
+    paintOn(element, grid.width, height, (context) =>
+      paintAtlas(context, grid, rows, cells, palette, coloursOf(element)),
+    );
   }, [grid, rows, cells, palette]);
 
   const open = (layer: number, head: number, collect: boolean) => {

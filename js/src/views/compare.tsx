@@ -3,7 +3,10 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { account, changesOfQueries, type Difference } from "../compare";
+import type { ComparedNow } from "../compare_now";
+import type { Selection } from "../picture";
 import { formatChange, sidesNow } from "../sides";
+import type { Measure } from "../types";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
 import { CompareHeads } from "./compare_heads";
@@ -19,15 +22,19 @@ export interface Pointed {
 export interface ComparePicture {
   view: View;
   width: number;
-  found: Difference;
+  now: Compared;
   pointed: Signal<Pointed>;
 }
+
+/** What there is to draw. */
+export type Compared = Extract<ComparedNow, { difference: Difference }>;
 
 /** Both weights of a cell in words; of a token alone, the largest change of its row. */
 function Readout({ view, found, pointed }: { view: View; found: Difference; pointed: Pointed }) {
   const { store } = view;
   const t = store.t.value;
-  const [locked, lockedKeys] = [store.synced.selected_queries.value, store.synced.selected_keys.value];
+  const { queries, keys } = view.signals.axes.value;
+  const { queries: locked, keys: lockedKeys } = view.signals.locked.value;
   const query = pointed.query ?? (locked.length === 1 ? locked[0] : undefined);
   let key = pointed.key ?? (lockedKeys.length === 1 ? lockedKeys[0] : undefined);
   if (query === undefined) return <span class="muted">{t("compare.hint")}</span>;
@@ -40,7 +47,7 @@ function Readout({ view, found, pointed }: { view: View; found: Difference; poin
   const known = (weight: number) => (Number.isNaN(weight) ? "…" : formatWeight(weight));
   return (
     <>
-      <bdi>{store.queries.value[query]?.text}</bdi> → <bdi>{store.keys.value[key]?.text}</bdi>{" "}
+      <bdi>{queries[query]?.text}</bdi> → <bdi>{keys[key]?.text}</bdi>{" "}
       <strong class="number">
         {t("compare.pair", {
           ...sidesNow(store),
@@ -53,13 +60,15 @@ function Readout({ view, found, pointed }: { view: View; found: Difference; poin
   );
 }
 
-function CompareLedger({ view, found }: { view: View; found: Difference }) {
+function CompareLedger({ view, found, measure }: { view: View; found: Difference; measure: Measure }) {
   const { store } = view;
   const t = store.t.value;
-  const locked = new Set(store.synced.selected_queries.value);
+  const { axes } = view.signals;
+  const locked = new Set(view.signals.locked.value.queries);
   const inView = (query: number) => locked.size === 0 || locked.has(query);
   const { moved } = account(found, inView);
   const { b } = sidesNow(store);
+  const what = t(`measure.${measure}`);
   let most = -1;
   found.moved.forEach((share, row) => {
     if (inView(found.queries[row] ?? -1) && share > (found.moved[most] ?? 0)) most = row;
@@ -69,11 +78,11 @@ function CompareLedger({ view, found }: { view: View; found: Difference }) {
     <section class="ledger" aria-label={t("compare.ledger")}>
       <p>
         <span>
-          {t("compare.moved", { b })} <strong class="number">{percent(moved)}</strong>
+          {t("compare.moved", { b, what })} <strong class="number">{percent(moved)}</strong>
         </span>
         {most >= 0 ? (
           <span>
-            {t("compare.most")} <bdi>{store.queries.value[found.queries[most] ?? 0]?.text}</bdi>{" "}
+            {t("compare.most")} <bdi>{axes.value.queries[found.queries[most] ?? 0]?.text}</bdi>{" "}
             <strong class="number">{percent(found.moved[most] ?? 0)}</strong>
           </span>
         ) : (
@@ -82,6 +91,18 @@ function CompareLedger({ view, found }: { view: View; found: Difference }) {
       </p>
     </section>
   );
+}
+
+/** Where less or something else is compared than was asked for. */
+function Otherwise({ view, now }: { view: View; now: Compared }) {
+  const { store } = view;
+  const t = store.t.value;
+  const { measure, aggregate, sinks } = store.synced;
+  const said: string[] = [];
+  if (measure.value !== now.measure) said.push(t("compare.norms"));
+  if (aggregate.value === "rollout") said.push(t("compare.rollout"));
+  if (sinks.value === "leave_out") said.push(t("compare.left_out"));
+  return said.length > 0 ? <p class="note">{said.join(" ")}</p> : null;
 }
 
 export function Compare({ view, width }: { view: View; width: number }) {
@@ -100,10 +121,13 @@ export function Compare({ view, width }: { view: View; width: number }) {
     if (!now || !("difference" in now) || locked.length === 0) return undefined;
     const stack = store.stack.peek()?.name ?? "";
     const other = data.compared.peek();
-    const cancels = now.layers.a.flatMap((layer, at) => [
-      now.a[at] && data.wantRows(stack, layer, now.a[at].weights, locked),
-      now.b[at] && other?.wantRows(stack, now.layers.b[at] ?? 0, now.b[at].weights, locked),
-    ]);
+    const of = (selection: Selection, layer: number | undefined) =>
+      selection.heads.find((one) => one.layer === layer)?.weights;
+    const cancels = now.layers.a.flatMap((layer, at) => {
+      const beside = now.layers.b[at] ?? 0;
+      const [one, two] = [of(now.a, layer), of(now.b, beside)];
+      return [one && data.wantRows(stack, layer, one, locked), two && other?.wantRows(stack, beside, two, locked)];
+    });
     return () => {
       for (const cancel of cancels) cancel?.();
     };
@@ -118,8 +142,8 @@ export function Compare({ view, width }: { view: View; width: number }) {
     else if (state.status === "missing") absence = t("compare.missing", values);
     else absence = state.status === "asked" ? t("compare.waiting", values) : t("loading", { layer });
   }
-  const found = now && "difference" in now ? now.difference : undefined;
-  const cut = now && "difference" in now ? now.window : undefined;
+  const ready = now && "difference" in now ? now : undefined;
+  const found = ready?.difference;
   return (
     <div class="compare" aria-busy={!found && !absence}>
       <p class="cmp-sides">
@@ -136,19 +160,24 @@ export function Compare({ view, width }: { view: View; width: number }) {
           {data.error.value || absence}
         </p>
       )}
-      {found && mode !== "heads" && (
+      {ready && found && mode !== "heads" && (
         <>
           <p class="cmp-readout" aria-live="polite">
             <Readout view={view} found={found} pointed={pointed.value} />
           </p>
           {mode === "matrix" ? (
-            <CompareMatrix view={view} width={width} found={found} pointed={pointed} />
+            <CompareMatrix {...{ view, width, pointed }} now={ready} />
           ) : (
-            <CompareLines view={view} width={width} found={found} pointed={pointed} />
+            <CompareLines {...{ view, width, pointed }} now={ready} />
           )}
-          {cut && <p class="note">{t("compare.window", { first: cut[0], last: cut[1], count: cut[2] })}</p>}
+          <Otherwise view={view} now={ready} />
+          {ready.window && (
+            <p class="note">
+              {t("compare.window", { first: ready.window[0], last: ready.window[1], count: ready.window[2] })}
+            </p>
+          )}
           {found.unknown > 0 && <p class="note">{t("compare.unknown", { count: found.unknown })}</p>}
-          <CompareLedger view={view} found={found} />
+          <CompareLedger view={view} found={found} measure={ready.measure} />
         </>
       )}
       <CompareHeads view={view} />

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { changesDrawn, changesOfKeys, changesOfQueries, largestChanges } from "../compare";
-import { prepare } from "../paint/canvas";
+import { paintOn } from "../paint/canvas";
 import { paintChanges, readChangeColours } from "../paint/compare";
 import { percents } from "../scene";
 import { sidesNow } from "../sides";
@@ -20,11 +20,13 @@ function rowHeightFor(tokens: number): number {
   return tokens <= 28 ? 26 : 24;
 }
 
-export function CompareLines({ view, width, found, pointed }: ComparePicture) {
+export function CompareLines({ view, width, now, pointed }: ComparePicture) {
   const { store } = view;
   const { synced } = store;
   const t = store.t.value;
-  const [queries, keys] = [store.queries.value, store.keys.value];
+  const { queries, keys } = view.signals.axes.value;
+  const found = now.difference;
+  const { scope } = now.a;
   const canvas = useRef<HTMLCanvasElement>(null);
   const scroll = useSignal(0);
   const rows = Math.max(queries.length, keys.length);
@@ -40,7 +42,7 @@ export function CompareLines({ view, width, found, pointed }: ComparePicture) {
     Math.ceil((scroll.value + shown) / rowHeight) + 8,
   ] as const;
 
-  const [locked, lockedKeys] = [synced.selected_queries.value, synced.selected_keys.value];
+  const { queries: locked, keys: lockedKeys } = view.signals.locked.value;
   const nothing = locked.length === 0 && lockedKeys.length === 0;
   const { query, key } = pointed.value;
   const focusQueries = locked.length > 0 ? locked : nothing && query !== undefined && key === undefined ? [query] : [];
@@ -68,20 +70,14 @@ export function CompareLines({ view, width, found, pointed }: ComparePicture) {
   const at = scroll.value;
   useEffect(() => {
     if (!canvas.current) return;
-    const context = prepare(canvas.current, middle, shown);
-    if (!context) return;
     const colours = readChangeColours(canvas.current);
-    const frame = { width: middle, height: shown, rowHeight, scroll: at };
-    paintChanges(
-      context,
-      drawn,
-      frame,
-      colours,
-      found.largest,
-      chosen ? Math.min(0.14, 40 / Math.max(1, drawn.length)) : 1,
-    );
-    if (chosen) paintChanges(context, focused, frame, colours, found.largest, 1);
-  }, [drawn, focused, chosen, found, middle, shown, rowHeight, at, palette]);
+    const frame = { width: middle, height: shown, rowHeight, scroll: at, dims: (key: number) => scope.dims(key) };
+    paintOn(canvas.current, middle, shown, (context) => {
+      const fade = chosen ? Math.min(0.14, 40 / Math.max(1, drawn.length)) : 1;
+      paintChanges(context, drawn, frame, colours, found.largest, fade);
+      if (chosen) paintChanges(context, focused, frame, colours, found.largest, 1);
+    });
+  }, [drawn, focused, chosen, now, middle, shown, rowHeight, at, palette]);
 
   const column = (side: "query" | "key") => {
     const mine = side === "query" ? focusQueries : focusKeys;
@@ -100,7 +96,7 @@ export function CompareLines({ view, width, found, pointed }: ComparePicture) {
         onPreview={(index) => {
           pointed.value = index === null ? {} : { [side]: index };
         }}
-        onLock={(index, shift) => store.lockToken(side, index, shift)}
+        onLock={(index, shift) => view.lockUnit(side, index, shift)}
       />
     );
   };

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { TokenText } from "../controls/tokens";
-import { prepare } from "../paint/canvas";
+import { paintOn } from "../paint/canvas";
 import { changeColour, changeImage, paintSigns, readChangeColours } from "../paint/compare";
 import { css } from "../paint/palette";
 import { formatChange, sidesNow } from "../sides";
@@ -13,11 +13,13 @@ const MAX_CELL = 34;
 const MAX_HEIGHT = 760;
 const SLANT = Math.PI / 3;
 
-export function CompareMatrix({ view, width, found, pointed }: ComparePicture) {
+export function CompareMatrix({ view, width, now, pointed }: ComparePicture) {
   const { store } = view;
   const { synced } = store;
   const t = store.t.value;
-  const [tokens, keys] = [store.queries.value, store.keys.value];
+  const { queries: tokens, keys } = view.signals.axes.value;
+  const found = now.difference;
+  const { scope } = now.a;
   const queries = useMemo(() => found.queries.map((query) => tokens[query]), [found, tokens]);
   const canvas = useRef<HTMLCanvasElement>(null);
   const cross = useRef<HTMLCanvasElement>(null);
@@ -31,27 +33,28 @@ export function CompareMatrix({ view, width, found, pointed }: ComparePicture) {
   const cell = Math.max(1e-3, Math.min(MAX_CELL, room / keys.length, MAX_HEIGHT / Math.max(1, queries.length)));
   const [w, h] = [cell * keys.length, cell * queries.length];
   const palette = view.palette.value;
-  const [locked, lockedKeys] = [synced.selected_queries.value, synced.selected_keys.value];
+  const { queries: locked, keys: lockedKeys } = view.signals.locked.value;
   const { query, key } = pointed.value;
 
   useEffect(() => {
-    const context = canvas.current && prepare(canvas.current, w, h);
-    if (!context || !canvas.current) return;
+    if (!canvas.current) return;
     const colours = readChangeColours(canvas.current);
-    const image = changeImage(found, colours, root);
+    const image = changeImage(found, colours, root, (key) => scope.dims(key));
     const buffer = new OffscreenCanvas(image.width, image.height);
     buffer.getContext("2d")?.putImageData(image, 0, 0);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(buffer, 0, 0, w, h);
-    if (cell >= 6) {
-      context.strokeStyle = css(colours.panel, 0.8);
-      context.lineWidth = 1;
-      context.beginPath();
-      for (let at = 1; at < keys.length; at++) context.rect(at * cell, 0, 0, h);
-      for (let at = 1; at < queries.length; at++) context.rect(0, at * cell, w, 0);
-      context.stroke();
-    }
-    paintSigns(context, found, cell, colours, root);
+    paintOn(canvas.current, w, h, (context) => {
+      context.imageSmoothingEnabled = false;
+      context.drawImage(buffer, 0, 0, buffer.width, buffer.height, 0, 0, w, h);
+      if (cell >= 6) {
+        context.strokeStyle = css(colours.panel, 0.8);
+        context.lineWidth = 1;
+        context.beginPath();
+        for (let at = 1; at < keys.length; at++) context.rect(at * cell, 0, 0, h);
+        for (let at = 1; at < queries.length; at++) context.rect(0, at * cell, w, 0);
+        context.stroke();
+      }
+      paintSigns(context, found, cell, colours, root);
+    });
     if (legend.current) {
       const stops = [-1, -0.5, 0, 0.5, 1].map((at) => css(changeColour(at, colours)));
       legend.current.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
@@ -59,17 +62,18 @@ export function CompareMatrix({ view, width, found, pointed }: ComparePicture) {
   }, [found, root, w, h, cell, palette, keys, queries]);
 
   useEffect(() => {
-    const context = cross.current && prepare(cross.current, w, h);
-    if (!context) return;
-    const frame = (x: number, y: number, wide: number, tall: number, alpha: number) => {
-      context.strokeStyle = css(palette.query, alpha);
-      context.lineWidth = 1.5;
-      context.strokeRect(x + 0.5, y + 0.5, Math.max(1, wide - 1), Math.max(1, tall - 1));
-    };
-    for (const at of locked) frame(0, found.queries.indexOf(at) * cell, w, cell, 1);
-    for (const at of lockedKeys) frame(at * cell, 0, cell, h, 1);
-    if (query !== undefined) frame(0, found.queries.indexOf(query) * cell, w, cell, 0.75);
-    if (key !== undefined) frame(key * cell, 0, cell, h, 0.75);
+    if (!cross.current) return;
+    paintOn(cross.current, w, h, (context) => {
+      const frame = (x: number, y: number, wide: number, tall: number, alpha: number) => {
+        context.strokeStyle = css(palette.query, alpha);
+        context.lineWidth = 1.5;
+        context.strokeRect(x + 0.5, y + 0.5, Math.max(1, wide - 1), Math.max(1, tall - 1));
+      };
+      for (const at of locked) frame(0, found.queries.indexOf(at) * cell, w, cell, 1);
+      for (const at of lockedKeys) frame(at * cell, 0, cell, h, 1);
+      if (query !== undefined) frame(0, found.queries.indexOf(query) * cell, w, cell, 0.75);
+      if (key !== undefined) frame(key * cell, 0, cell, h, 0.75);
+    });
   }, [query, key, locked, lockedKeys, found, w, h, cell, palette]);
 
   const cellAt = (event: MouseEvent): Pointed | null => {
@@ -89,7 +93,7 @@ export function CompareMatrix({ view, width, found, pointed }: ComparePicture) {
       pointed.value = { query: position ?? 0, key: key === undefined ? 0 : step(key, by[1] ?? 0, keys.length) };
     } else if ((event.key === "Enter" || event.key === " ") && query !== undefined) {
       event.preventDefault();
-      store.lockToken("query", query, event.shiftKey);
+      view.lockUnit("query", query, event.shiftKey);
     }
   };
   const every = (pitch: number) => (cell >= pitch ? 1 : Math.ceil(pitch / cell));
@@ -118,7 +122,7 @@ export function CompareMatrix({ view, width, found, pointed }: ComparePicture) {
   return (
     <div class="cmp-matrix">
       <div class="cmp-scale">
-        <span class="muted">{t(root ? "compare.scale.sqrt" : "compare.scale.linear")}</span>
+        <span class="muted">{t(root ? "legend.sqrt" : "legend.linear", { what: t(`compare.${now.measure}`) })}</span>
         <span class="cmp-sign" data-sign="less">
           − {t("compare.less", { b })}
         </span>
@@ -166,7 +170,7 @@ export function CompareMatrix({ view, width, found, pointed }: ComparePicture) {
             }}
             onClick={(event) => {
               const at = cellAt(event)?.query;
-              if (at !== undefined) store.lockToken("query", at, event.shiftKey);
+              if (at !== undefined) view.lockUnit("query", at, event.shiftKey);
             }}
           />
           <canvas ref={cross} class="cmp-cross" />

@@ -3,7 +3,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { TokenText } from "../controls/tokens";
-import { prepare } from "../paint/canvas";
+import { paintOn } from "../paint/canvas";
 import { css } from "../paint/palette";
 import { type Box, paintMark, paintStrip, scaleOf } from "../paint/steps";
 import { type HeadParts, type Listed, printed, products, range, type Steps, weighted } from "../steps";
@@ -68,20 +68,20 @@ export function StepsTable(props: Props) {
   const offset = top.value;
 
   useEffect(() => {
-    const context = canvas.current && prepare(canvas.current, total, height);
-    if (!context) return;
-    for (const { column, values, y, height: tall, own } of strips) {
-      const { end } = ends[own && own !== "query" ? "output" : column];
-      const scale = scaleOf(end, palette, dark);
-      const outline = own === "query" ? css(palette.query) : css(palette.ink, own === "output" ? 0.9 : 0.18);
-      paintStrip(context, values, { ...inside(column), y, height: tall }, scale, outline);
-    }
+    if (!canvas.current) return;
+    paintOn(canvas.current, total, height, (context) => {
+      for (const { column, values, y, height: tall, own } of strips) {
+        const { end } = ends[own && own !== "query" ? "output" : column];
+        const scale = scaleOf(end, palette, dark);
+        const outline = own === "query" ? css(palette.query) : css(palette.ink, own === "output" ? 0.9 : 0.18);
+        paintStrip(context, values, { ...inside(column), y, height: tall }, scale, outline);
+      }
+    });
   }, [strips, ends, palette, dark, total, height, columns]);
 
   const dimension = point.value?.dimension ?? null;
-  useEffect(() => {
-    const context = marks.current && prepare(marks.current, total, height);
-    if (!context || dimension === null) return;
+  const mark = (context: CanvasRenderingContext2D) => {
+    if (dimension === null) return;
     const end = QUERY_ROW + list.keys.length * ROW;
     const first = (QUERY_ROW - TALL_STRIP) / 2;
     const colour = css(palette.query);
@@ -93,6 +93,9 @@ export function StepsTable(props: Props) {
       const tall = height - (OUTPUT_ROW - TALL_STRIP) / 2 - QUERY_ROW - 2;
       paintMark(context, dimension, row.dv, { ...inside("wv"), y: QUERY_ROW + 2, height: tall }, colour);
     }
+  };
+  useEffect(() => {
+    if (marks.current) paintOn(marks.current, total, height, mark);
   }, [dimension, row, list, palette, total, height, columns]);
 
   const find = (event: PointerEvent): Point | null => {

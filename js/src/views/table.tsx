@@ -22,10 +22,9 @@ function ofCells(view: View): Content | null {
   const { queries, keys } = signals.axes.value;
   if (compared && !("difference" in compared)) return null;
   const found = compared?.difference;
-  const locked = store.synced.selected_queries.value;
+  const locked = signals.locked.value.queries;
   if (!found && !selection) return null;
-  const tokens = found ? { queries: store.queries.value, keys: store.keys.value } : { queries, keys };
-  const row = new Float32Array(tokens.keys.length);
+  const row = new Float32Array(keys.length);
   const listed = found
     ? cellsInView(
         found.queries
@@ -38,8 +37,8 @@ function ofCells(view: View): Content | null {
         return selection?.joint.isWhole(query) ? row : row.map((value) => (value > 0 ? value : Number.NaN));
       });
   const names = sidesNow(store);
-  const measure = found
-    ? t("compare.weight")
+  const measure = compared
+    ? t(`compare.${compared.measure}`)
     : t(signals.measure.value === "contribution" ? "measure.contribution" : "weight");
   const values = { measure, what: view.what.value, count: listed.cells.length, all: listed.all };
   return {
@@ -58,10 +57,10 @@ function ofCells(view: View): Content | null {
         id: `${query}/${key}`,
         heads: [
           <>
-            <span class="muted">{position}</span> <bdi class="token-text">{tokens.queries[position]?.text}</bdi>
+            <span class="muted">{position}</span> <bdi class="token-text">{queries[position]?.text}</bdi>
           </>,
           <>
-            <span class="muted">{key}</span> <bdi class="token-text">{tokens.keys[key]?.text}</bdi>
+            <span class="muted">{key}</span> <bdi class="token-text">{keys[key]?.text}</bdi>
           </>,
         ],
         numbers: found

@@ -99,7 +99,7 @@ export function Toolbar({ view }: { view: View }) {
         </Menu>
         <Help view={view} />
       </div>
-      {WITH_LOOK.has(mode) && !view.data.compared.value && <Look view={view} />}
+      {(view.data.compared.value ? OF_WEIGHTS : WITH_LOOK).has(mode) && <Look view={view} />}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { prepare } from "../paint/canvas";
+import { paintOn } from "../paint/canvas";
 import { type MapFrame, NUMBERED, paintCursor, paintMap } from "../paint/trace";
 import { firstCells, isFar, type Way } from "../trace";
 import type { LayerInfo } from "../types";
@@ -51,8 +51,7 @@ export function TraceMap({ view, layers, way, which, width, max, label, cursor, 
   const at = cursor.value?.way === which ? cursor.value : null;
 
   useEffect(() => {
-    const context = canvas.current && prepare(canvas.current, size[0], size[1]);
-    if (!context || !ramp) return;
+    if (!canvas.current || !ramp) return;
     const least = Math.min(PRINTED, max * PRINTED_SHARE);
     const first = firstCells({ name: "", queries: "", keys: "", layers: [...layers] });
     const cells = layers.flatMap((info, layer) =>
@@ -68,12 +67,12 @@ export function TraceMap({ view, layers, way, which, width, max, label, cursor, 
         };
       }),
     );
-    paintMap(context, cells, frame, max, ramp, palette);
+    paintOn(canvas.current, size[0], size[1], (context) => paintMap(context, cells, frame, max, ramp, palette));
   }, [way, layers, frame, max, ramp, palette, ...size]);
 
   useEffect(() => {
-    const context = marks.current && prepare(marks.current, size[0], size[1]);
-    if (context && at) paintCursor(context, at, frame, palette);
+    if (!marks.current) return;
+    paintOn(marks.current, size[0], size[1], (context) => at && paintCursor(context, at, frame, palette));
   }, [at, frame, palette, ...size]);
 
   const place = (event: MouseEvent): Cursor | null => {
