@@ -233,12 +233,60 @@ def test_a_frame_that_forbids_downloads_offers_the_text(opened: Opened, view: At
     opened.complaints.clear()
 
 
-def test_modes_without_a_picture_of_their_own_say_so(opened: Opened, view: AttnView) -> None:
-    view.mode = "profile"
-    shown = Shown(opened.page(view.to_html()))
-    shown.find(".menu-button").first.click()
-    expect(shown.find("[data-save]")).to_have_count(1)
-    expect(shown.find(".save-said")).to_contain_text("Lines and Matrix can be saved")
+def test_every_mode_is_saved_as_it_is_shown(opened: Opened, view: AttnView, attention: Attention) -> None:
+    view.heads, view.selected_queries, view.selected_keys = [8], [3], [2]
+    view.mode = "steps"
+    shown = opened.view(view, dark=True)
+    expect(shown.find(".steps-what")).to_be_visible()
+    row = attention.weights(3, 8)[3]
+    by_key = {line["row"]: line for line in table(shown)}
+    for key, weight in enumerate(row):
+        assert abs(float(by_key[str(key)]["weight"]) - weight) < 1e-5
+        products = [float(by_key[str(key)][f"qk{at}"]) for at in range(attention.query(3, 8).shape[-1])]
+        assert abs(sum(products) - float(by_key[str(key)]["sum"])) < 1e-4
+    found = words(drawing(shown))
+    assert {token.text for token in attention.tokens} <= set(found)
+    assert {f"{weight:.3f}" for weight in row if weight > 0.1} <= set(found)
+
+    shown.choose("trace")
+    expect(shown.find(".trace-cells").first).to_be_visible()
+    rows = [line for line in table(shown) if (line["query"], line["key"]) == ("3", "2")]
+    weights = np.array([attention.weights(layer)[:, 3, 2] for layer in range(attention.n_layers)])
+    assert np.abs(np.array([float(line["weight"]) for line in rows]) - weights.ravel()).max() < 0.0006
+    root = drawing(shown)
+    assert sum(rect.get("shape-rendering") == "crispEdges" for rect in root.iter(f"{SVG}rect")) == 2 * weights.size
+    assert "chased \N{RIGHTWARDS ARROW} dog" in " ".join(words(root)).replace("\u2068", "").replace("\u2069", "")
+
+    shown.choose("profile")
+    expect(shown.find(".part-rows")).to_be_visible()
+    mass = {(line["layer"], line["key"]): float(line["weight"]) for line in table(shown)}
+    for layer in range(attention.n_layers):
+        assert abs(mass[str(layer), "cls"] - attention.weights(layer)[..., 0].mean()) < 1e-3
+    assert {"[CLS]", "[SEP]", "0", "5"} <= set(words(drawing(shown)))
+
+    shown.choose("heads")
+    expect(shown.find(".filter")).to_be_visible()
+    heads = table(shown)
+    assert len(heads) == sum(attention.weights(layer).shape[0] for layer in range(attention.n_layers))
+    assert abs(float(heads[44]["cls"]) - attention.weights(3)[8, :, 0].mean()) < 1e-3
+    root = drawing(shown)
+    assert len(list(root.iter(f"{SVG}image"))) == len(heads)
+    assert {f"L{layer}" for layer in range(attention.n_layers)} <= set(words(root))
+    name, data = saved(shown, "png")
+    assert (name[-4:], data[:4]) == (".png", b"\x89PNG")
+    expect(shown.root).to_have_attribute("data-theme", "dark")
+
+
+def test_a_comparison_is_saved(opened: Opened, attention: Attention) -> None:
+    shown = opened.view(AttnView.compare((attention, 1), (attention, 4), heads=[2], names=("one", "four")))
+    expect(shown.find("canvas[data-changes]")).to_be_visible()
+    rows = table(shown)
+    change = attention.weights(4, 2).astype(float) - attention.weights(1, 2)
+    assert np.abs([float(row["change"]) for row in rows] - change.ravel()).max() < 0.0011
+    drawn = int(shown.find("canvas[data-changes]").get_attribute("data-changes") or 0)
+    root = drawing(shown)
+    assert sum(path.get("stroke-opacity") is not None for path in root.iter(f"{SVG}path")) == drawn
+    assert any("one" in text for text in words(root))
 
 
 def test_an_old_browser_is_told(opened: Opened, view: AttnView, tmp_path: Path) -> None:

@@ -35,6 +35,15 @@ function number(value: number): string {
   return String(Number(value.toPrecision(7)));
 }
 
+/** Rows of texts, numbers, and what is not known, which stays empty. */
+export function csvText(rows: readonly (readonly (string | number | null | undefined)[])[]): string {
+  const cell = (value: string | number | null | undefined) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return "";
+    return typeof value === "number" ? number(value) : field(value);
+  };
+  return `\ufeff${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
+}
+
 /** RFC 4180; a byte order mark first, or spreadsheets take UTF-8 for something else. */
 export function csvOf(table: Table): string {
   const { heads, rollout, queries, keys, queryTokens, keyTokens } = table;

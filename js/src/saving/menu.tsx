@@ -4,11 +4,13 @@ import { useSignal } from "@preact/signals";
 import type { View } from "../view";
 import { csvOf, linesOf, MOST_LINES, type Table } from "./csv";
 import { download, fileName, inSandbox } from "./download";
+import { drawnSvg, onPaper } from "./drawn";
 import { paper } from "./figure";
 import { pageText } from "./html";
 import { linesSvg } from "./lines";
 import { matrixSvg } from "./matrix";
 import { pngOf } from "./png";
+import { modeCsv } from "./tables";
 
 const FORMS = ["svg", "png", "csv", "html"] as const;
 type Form = (typeof FORMS)[number];
@@ -41,15 +43,24 @@ function tableOf(view: View): Table | null {
   };
 }
 
-/** The picture in view as vectors; null where there is none. */
-export function pictureSvg(view: View, inside: Node): string | null {
-  const picture = view.signals.picture.value;
-  if (!picture) return null;
-  const draw = view.store.synced.mode.value === "lines" ? linesSvg : matrixSvg;
-  return draw(view, picture, paper(inside));
+/** Whether Lines or Matrix is shown, of one capture. */
+function ofWeights(view: View): boolean {
+  const mode = view.store.synced.mode.value;
+  return (mode === "lines" || mode === "matrix") && !view.compared.value;
 }
 
-async function make(view: View, form: Form, inside: Node): Promise<Made> {
+/** The picture in view as vectors; null where there is none. */
+async function pictureSvg(view: View, inside: Element): Promise<string | null> {
+  if (ofWeights(view)) {
+    const picture = view.signals.picture.value;
+    const draw = view.store.synced.mode.value === "lines" ? linesSvg : matrixSvg;
+    return picture && draw(view, picture, paper(inside));
+  }
+  const root = inside.closest<HTMLElement>(".attnwidget");
+  return root && onPaper(view, root, () => drawnSvg(view, root, paper(inside)));
+}
+
+async function make(view: View, form: Form, inside: Element): Promise<Made> {
   const { store } = view;
   const t = store.t.value;
   const of = (text: string): Made => ({ content: new Blob([text], { type: TYPES[form] }), text });
@@ -58,13 +69,17 @@ async function make(view: View, form: Form, inside: Node): Promise<Made> {
     // Too long to be copied out of a box.
     return page === null ? { error: t("save.html.live") } : { ...of(page), text: null };
   }
+  if (form === "csv" && !ofWeights(view)) {
+    const text = modeCsv(view);
+    return text === null ? { error: t("save.nothing") } : of(text);
+  }
   if (form === "csv") {
     const table = tableOf(view);
     if (!table) return { error: t("save.nothing") };
     const count = linesOf(table);
     return count > MOST_LINES ? { error: t("save.many", { count }) } : of(csvOf(table));
   }
-  const svg = pictureSvg(view, inside);
+  const svg = await pictureSvg(view, inside);
   if (svg === null) return { error: t("save.nothing") };
   return form === "svg" ? of(svg) : { content: await pngOf(svg), text: null };
 }
@@ -108,20 +123,12 @@ function Kept({ view, text, content }: { view: View; text: string | null; conten
   );
 }
 
-/** Modes whose picture is made of one layer's weights. */
-function offered(view: View): readonly Form[] {
-  const { mode } = view.store.synced;
-  const drawn = (mode.value === "lines" || mode.value === "matrix") && !view.compared.value;
-  return drawn ? FORMS : ["html"];
-}
-
 export function Save({ view }: { view: View }) {
   const { store } = view;
   const t = store.t.value;
   const said = useSignal<Said | null>(null);
-  const forms = offered(view);
 
-  const save = async (form: Form, inside: Node) => {
+  const save = async (form: Form, inside: Element) => {
     said.value = null;
     try {
       const made = await make(view, form, inside);
@@ -143,7 +150,7 @@ export function Save({ view }: { view: View }) {
     <div class="control save">
       <span class="control-label">{t("save")}</span>
       <span class="save-forms">
-        {forms.map((form) => (
+        {FORMS.map((form) => (
           <button
             key={form}
             type="button"
@@ -156,7 +163,6 @@ export function Save({ view }: { view: View }) {
           </button>
         ))}
       </span>
-      {forms.length < FORMS.length && <span class="muted save-said">{t("save.modes")}</span>}
       {said.value && (
         <div class="save-said" role="status">
           {said.value.text} {said.value.kept && t("save.blocked")}

@@ -41,13 +41,36 @@ export function textAt(x: number, y: number, text: string, { anchor, size = 13, 
   return `<text ${place} ${kept} font-size="${size}"${weight} fill="${colour}"${turned}>${escapeXml(text)}</text>`;
 }
 
-/** What the painter of strokes uses of a canvas, as SVG paths. */
+/** A colour as CSS writes it: three parts of 255, and how much of it there is. */
+export function readColour(text: string): readonly [colour: Rgb, alpha: number] {
+  const code = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(text.trim());
+  if (code) return [code.slice(1).map((part) => Number.parseInt(part, 16)) as unknown as Rgb, 1];
+  const [red = 0, green = 0, blue = 0, alpha = 1] = (text.match(/[\d.]+/g) ?? []).map(Number);
+  return [[red, green, blue], alpha];
+}
+
+/** `fill="#…"`, with its opacity where it is not whole. */
+export function filled(colour: string): string {
+  const [rgb, alpha] = readColour(colour);
+  return `fill="${hex(rgb)}"${alpha < 1 ? ` fill-opacity="${short(alpha)}"` : ""}`;
+}
+
+/** Pixels of a picture within a vector picture, at least: some programs blur what they enlarge. */
+const SHARP = 128;
+
+/** What painters use of a canvas, as SVG. */
 export class PathContext {
   lineCap = "butt";
   lineWidth = 1;
-  strokeStyle = "";
+  strokeStyle = "#000000";
+  fillStyle = "#000000";
+  font = "13px sans-serif";
+  textAlign = "start";
+  textBaseline = "alphabetic";
+  imageSmoothingEnabled = true;
   readonly paths: string[] = [];
   private path = "";
+  private dashes = "";
 
   beginPath(): void {
     this.path = "";
@@ -57,14 +80,89 @@ export class PathContext {
     this.path += `M${short(x)} ${short(y)}`;
   }
 
+  lineTo(x: number, y: number): void {
+    this.path += `L${short(x)} ${short(y)}`;
+  }
+
   bezierCurveTo(...points: number[]): void {
     this.path += `C${points.map(short).join(" ")}`;
   }
 
+  rect(x: number, y: number, width: number, height: number): void {
+    this.path += `M${short(x)} ${short(y)}h${short(width)}v${short(height)}h${short(-width)}z`;
+  }
+
+  roundRect(x: number, y: number, width: number, height: number, radius: number): void {
+    const [w, h] = [width - 2 * radius, height - 2 * radius].map(short);
+    const [r, back] = [short(radius), short(-radius)];
+    const turn = (to: string) => `a${r} ${r} 0 0 1 ${to}`;
+    const top = `M${short(x + radius)} ${short(y)}h${w}${turn(`${r} ${r}`)}v${h}${turn(`${back} ${r}`)}`;
+    this.path += `${top}h-${w}${turn(`${back} ${back}`)}v-${h}${turn(`${r} ${back}`)}z`;
+  }
+
+  /** Whole circles; painters draw no other arcs. */
+  arc(x: number, y: number, radius: number): void {
+    const [r, across] = [short(radius), short(2 * radius)];
+    this.path += `M${short(x - radius)} ${short(y)}a${r} ${r} 0 1 0 ${across} 0a${r} ${r} 0 1 0 -${across} 0z`;
+  }
+
+  setLineDash(lengths: readonly number[]): void {
+    this.dashes = lengths.length > 0 ? ` stroke-dasharray="${lengths.join(" ")}"` : "";
+  }
+
   stroke(): void {
-    const [red = 0, green = 0, blue = 0, alpha = 1] = (this.strokeStyle.match(/[\d.]+/g) ?? []).map(Number);
-    const line = `stroke="${hex([red, green, blue])}" stroke-opacity="${alpha.toFixed(3)}"`;
+    const [rgb, alpha] = readColour(this.strokeStyle);
+    const line = `stroke="${hex(rgb)}" stroke-opacity="${alpha.toFixed(3)}"${this.dashes}`;
     this.paths.push(`<path d="${this.path}" ${line} stroke-width="${short(this.lineWidth)}"/>`);
+  }
+
+  fill(): void {
+    this.paths.push(`<path d="${this.path}" ${filled(this.fillStyle)}/>`);
+  }
+
+  strokeRect(x: number, y: number, width: number, height: number): void {
+    this.path = "";
+    this.rect(x, y, width, height);
+    this.stroke();
+  }
+
+  fillRect(x: number, y: number, width: number, height: number): void {
+    const place = `x="${short(x)}" y="${short(y)}" width="${short(width)}" height="${short(height)}"`;
+    this.paths.push(`<rect ${place} ${filled(this.fillStyle)} shape-rendering="crispEdges"/>`);
+  }
+
+  measureText(text: string): TextMetrics {
+    const context = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
+    context.font = this.font;
+    return context.measureText(text);
+  }
+
+  fillText(text: string, x: number, y: number, most = Number.POSITIVE_INFINITY): void {
+    const whole = Number.parseFloat(/([\d.]+)px/.exec(this.font)?.[1] ?? "13");
+    const size = Number.isFinite(most) ? whole * Math.min(1, most / (this.measureText(text).width || 1)) : whole;
+    const middle = { top: size / 2, middle: 0 }[this.textBaseline] ?? -0.35 * size;
+    const anchor = this.textAlign === "center" ? "middle" : this.textAlign === "end" ? "end" : "start";
+    const bold = /^(bold|[6-9]00)/.test(this.font);
+    const colour = hex(readColour(this.fillStyle)[0]);
+    this.paths.push(textAt(x, y + middle, text, { anchor, bold, colour, size: Math.round(size * 100) / 100 }));
+  }
+
+  /** A part of a picture, to a place. */
+  drawImage(source: CanvasImageSource, ...[sx, sy, sw, sh, x, y, width, height]: number[]): void {
+    const times = Math.ceil(SHARP / Math.max(1, Math.min(sw ?? 1, sh ?? 1)));
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [(sw ?? 1) * times, (sh ?? 1) * times];
+    const context = canvas.getContext("2d");
+    if (!context) return;
+    context.imageSmoothingEnabled = this.imageSmoothingEnabled;
+    context.drawImage(source, sx ?? 0, sy ?? 0, sw ?? 1, sh ?? 1, 0, 0, canvas.width, canvas.height);
+    const place = `x="${short(x ?? 0)}" y="${short(y ?? 0)}" width="${short(width ?? 0)}" height="${short(height ?? 0)}"`;
+    this.paths.push(`<image ${place} preserveAspectRatio="none" href="${canvas.toDataURL()}"/>`);
+  }
+
+  /** Painters round to pixels of the screen; here are as many as they like. */
+  getTransform(): { a: number } {
+    return { a: 100 };
   }
 
   /** As the painters know it. They use no more of it than there is. */

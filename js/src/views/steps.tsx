@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { Segmented } from "../controls/segmented";
+import { stepsShown } from "../shown_now";
 import { listed, type Order, printed, type Steps as Row, stepsOf } from "../steps";
 import { likelyPair } from "../trace";
 import type { Token } from "../types";
@@ -155,6 +156,7 @@ function Shown({ view, loaded, query, width }: { view: View; loaded: Loaded; que
     return Math.max(widest + (list?.rest ? 44 : 18), list?.rest ? 140 : 88);
   }, [keys, queries, there, width, list]);
   if (!row || !list) return null;
+  stepsShown.set(view, { parts, row, list });
   return (
     <>
       <div class="steps-bar-top">

@@ -2,6 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
+import { tracesShown } from "../shown_now";
 import type { StringKey, Translate } from "../strings";
 import { FAR, firstCells, formatRatio, likelyPair, signed, strongest, type Trace as Traced, type Way } from "../trace";
 import type { Stack, Token } from "../types";
@@ -77,6 +78,7 @@ export function Trace({ view, width }: { view: View; width: number }) {
   const { trace, status } = useTrace(view, query, key);
   const traced = trace.value;
   const now = status.value;
+  if (traced) tracesShown.set(view, traced);
   const fits = traced && stack && traced.ways[0].weight.length === cellsOf(stack);
 
   const problem =
