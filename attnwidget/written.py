@@ -6,11 +6,11 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attnwidget import figures
 from attnwidget.answers.rollout import with_rollout
-from attnwidget.answers.statistics import for_export, packed
+from attnwidget.answers.statistics import for_export, of_text, packed
 from attnwidget.answers.steps import Place, with_steps
 from attnwidget.export import page, pages, picture
 from attnwidget.export.choice import Choice, Heads, choose, container
@@ -19,6 +19,11 @@ from attnwidget.export.snapshot import Snapshot
 from attnwidget.output import SAVING, ViewOutput
 from attnwidget.state import BINARY, CODE, GIVEN, SHARED
 from attnwidget.wire import encode
+from attnwidget.wire.container import Container
+
+if TYPE_CHECKING:
+    from attnwidget.compare import Pair
+    from attnwidget.figures.heads import Said
 
 
 class WrittenView(ViewOutput):
@@ -27,6 +32,8 @@ class WrittenView(ViewOutput):
     #: Whether the trait `attention` has every layer.
     _complete = False
     _commit = ""
+    #: Of `AttnView.compare`.
+    _other: Pair | None = None
 
     def to_html(
         self,
@@ -104,9 +111,9 @@ class WrittenView(ViewOutput):
     def save(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the view to a file: ``.html`` for the live page; ``.svg``, ``.pdf`` or ``.png`` for a figure.
 
-        The figure shows what the page shows, as :meth:`attnwidget.Attention.plot` draws it; it needs matplotlib (the
-        extra ``plot``). Text in it stays text. Without matplotlib a ``.png`` is the plain picture that notebooks keep,
-        with a warning. The file appears whole or not at all, and the same view gives the same bytes.
+        The figure shows what the page shows, in every mode, and comparisons; it needs matplotlib (the extra ``plot``).
+        Text in it stays text. Without matplotlib a ``.png`` is the plain picture that notebooks keep, with a warning.
+        The file appears whole or not at all, and the same view gives the same bytes.
 
         Parameters
         ----------
@@ -119,7 +126,7 @@ class WrittenView(ViewOutput):
         Raises
         ------
         ValueError
-            For other suffixes, and for a figure of a mode that has none.
+            For other suffixes, and where there is nothing to draw.
         ImportError
             For ``.svg`` and ``.pdf`` without matplotlib.
         RuntimeError
@@ -135,13 +142,24 @@ class WrittenView(ViewOutput):
 
     def _figure(self, form: str, options: dict[str, Any]) -> bytes:
         """The figure as a file; the plain picture where a PNG is wanted that matplotlib cannot draw."""
-        if self.comparison:
-            raise ValueError('there is no figure of a comparison: view.save("attn.html") writes it as a page')
-        if form == "png" and (self.mode == "heads" or not figures.available()):
-            if self.mode != "heads":
-                warnings.warn(f"a plain picture was written: {figures.MISSING}", stacklevel=3)
+        # A plain picture shows lines, a matrix or heads, of one side.
+        plain = not self.comparison and self.mode in ("lines", "matrix", "heads")
+        if form == "png" and plain and not figures.available():
+            warnings.warn(f"a plain picture was written: {figures.MISSING}", stacklevel=3)
             return self._picture() or picture.picture(self.attention_data, self.selection, title=self.title)
-        return figures.file(self.attention_data, self.selection, form, **options)
+        both: dict[str, Any] = {"pair": self._other, "comparison": self.comparison} if self._other is not None else {}
+        return figures.file(self.attention_data, self.selection, form, said=self._said, **both, **options)
+
+    def _said(self) -> Said:
+        """Statistics of every head as the page has them now: of this text, or of the corpus."""
+        from attnwidget.figures.heads import Said
+
+        name = f"statistics/{self.stack}"
+        found = None
+        if self.evidence == "corpus" and self.profile:
+            corpus = Container(self.profile)
+            found = corpus.json(name) if name in corpus.blocks else None
+        return Said(found or of_text(self.attention_data, self.stack), self.sort, self.only)
 
     def _part(self, layers: list[int] | None, heads: list[Any] | None, steps: bool) -> page.Part:
         """What a page holds of this view."""

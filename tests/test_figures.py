@@ -6,13 +6,15 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from made import Series, softmax
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
@@ -20,10 +22,14 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from attnwidget import Attention, figures, scene
+from attnwidget import Attention, capture, figures, scene
 from attnwidget.export.colours import HEADS, KINDS, QUERY, STROKE
 from attnwidget.figures import fonts
+from attnwidget.figures.trace import likely_pair
 from attnwidget.view import AttnView
+
+if TYPE_CHECKING:
+    from attnwidget.inputs.tokens import Token
 
 TOKENS = ["[CLS]", "the", "dog", "chased", "a", "cat", ".", "[SEP]"]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -274,18 +280,75 @@ def test_the_view_is_what_is_saved(attention: Attention, tmp_path: Path) -> None
     text = " ".join((tmp_path / "a.svg").read_text(encoding="utf-8").split())
     assert "layer 2, heads 1, 6" in text
     assert "special keys left out" in text
+
+
+def written(view: AttnView, path: Path) -> list[str]:
+    """The texts of a view's figure."""
+    view.save(path)
+    return ["".join(text.itertext()) for text in ElementTree.parse(path).getroot().iter(f"{SVG}text")]
+
+
+def test_every_mode_has_its_figure(tiny_bert: Any, tmp_path: Path) -> None:
+    data = capture(tiny_bert, {"input_ids": torch.tensor([[1, 5, 6, 7, 8, 2]])})
+    view = AttnView(data, layer=1, heads=[2], selected_queries=[3], selected_keys=[1])
+    weights = [data.weights(layer) for layer in range(data.n_layers)]
+    view.mode = "steps"
+    found = written(view, tmp_path / "steps.svg")
+    assert "L1 H2, query 3" in " ".join(found)
+    assert {f"{weight:.3f}" for weight in weights[1][2, 3]} <= set(found)
+    scores = data.scores(1, 2, queries=[3])[0]
+    assert {f"{score:.3f}".replace("-", "−") for score in scores} <= set(found)
+    view.mode = "trace"
+    found = written(view, tmp_path / "trace.svg")
+    cells = [layer[head, 3, 1] for layer in weights for head in range(len(layer))]
+    assert {f"{weight:.3f}" for weight in cells if weight >= 0.04} <= set(found)
+    assert {"L0", "L1", "H3"} <= set(found)
     view.mode = "profile"
-    with pytest.raises(ValueError, match="no figure of mode 'profile'"):
-        view.save(tmp_path / "b.svg")
-    assert not (tmp_path / "b.svg").exists()
+    found = written(view, tmp_path / "profile.svg")
+    words = data.statistics().shares("weight", "layer")["word"]
+    assert {f"{100 * share:.0f}" for share in words if share > 0.1} <= set(found)
+    view.mode, view.sort = "heads", "entropy"
+    found = written(view, tmp_path / "heads.svg")
+    entropy = data.statistics()["entropy"]
+    order = sorted(range(4), key=lambda head: -entropy[0, head])
+    assert [text for text in found if text in "0123"][:4] == [str(head) for head in order]
+    assert "sorted by entropy" in " ".join(found)
+    first = (tmp_path / "heads.svg").read_bytes()
+    view.save(tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_bytes() == first
 
 
-def test_a_comparison_is_no_figure_of_one_side(attention: Attention, tmp_path: Path) -> None:
-    view = AttnView.compare(attention, Attention.from_arrays(softmax(3, 8, 8, 8)[::-1].copy(), TOKENS))
-    for name in ("a.svg", "a.png"):
-        with pytest.raises(ValueError, match="no figure of a comparison"):
-            view.save(tmp_path / name)
-    assert not list(tmp_path.iterdir())
+def test_a_comparison_is_drawn_as_the_difference_of_what_is_shown(attention: Attention, tmp_path: Path) -> None:
+    other = Attention.from_arrays(softmax(3, 8, 8, 8)[::-1].copy(), TOKENS)
+    view = AttnView.compare(attention, other, mode="matrix", layer=1, heads=[3], names=("one", "$two$"))
+    change = other.weights(1, 3).astype(float) - attention.weights(1, 3)
+    found = written(view, tmp_path / "a.svg")
+    assert "one → $two$" in found
+    assert f"+{np.abs(change).max():.3f}" in found
+    signed = {f"{'+' if x > 0 else '−'}{abs(x):.2f}".replace("0.", ".") for x in change.ravel() if abs(x) > 0.1}
+    assert signed <= set(found)
+    assert f"{50 * np.abs(change).sum(axis=1).mean():.1f} %" in " ".join(found)
+    view.sinks = "leave_out"
+    left = change[:, [token.kind not in ("cls", "sep", "other") for token in attention.tokens]]
+    assert f"{50 * np.abs(left).sum(axis=1).mean():.1f} %" in " ".join(written(view, tmp_path / "b.svg"))
+    view.mode = "lines"
+    assert {"more in $two$", "less in $two$"} <= set(written(view, tmp_path / "c.svg"))
+    view.mode = "heads"
+    divergence = view.comparison["divergence"]["encoder"]
+    top = min((-value, layer, head) for layer, heads in enumerate(divergence) for head, value in enumerate(heads))
+    found = written(view, tmp_path / "d.svg")
+    assert found[1] == f"L{top[1]} H{top[2]}"
+    assert f"{-top[0]:.3f}" in found
+
+
+def test_an_open_page_and_a_figure_begin_with_the_same_pair() -> None:
+    def tokens(*texts: str) -> Sequence[Token]:
+        return Attention.from_arrays(softmax(1, 1, len(texts), len(texts)), list(texts)).tokens
+
+    text = tokens("[CLS]", "the", "dog", "chased", "the", "cat", "because", "it", "was", "hungry", ".", "[SEP]")
+    assert likely_pair(text, text, True) == (9, 3)
+    assert likely_pair(tokens("猫"), tokens("猫"), True) == (0, 0)
+    assert likely_pair(tokens("[CLS]", "[SEP]"), tokens("[CLS]", "[SEP]"), True) == (1, 0)
 
 
 # ---- what users type

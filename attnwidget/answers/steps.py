@@ -61,7 +61,8 @@ def has_steps(data: Attention, stack: str, layer: int) -> bool:
     return bool(data.stacks[stack].layers[layer].heads) and hasattr(data._record(layer, data.stacks[stack]), "parts")
 
 
-def _parts(data: Attention, place: Place, queries: Sequence[int]) -> Parts:
+def parts_of(data: Attention, place: Place, queries: Sequence[int]) -> Parts:
+    """What these rows of a head are made of; ValueError, in words for the page's reader, where that is not known."""
     stack, layer, head = place
     record: Any = data._record(layer, data.stacks[stack])
     if not hasattr(record, "parts"):
@@ -71,7 +72,7 @@ def _parts(data: Attention, place: Place, queries: Sequence[int]) -> Parts:
 
 
 def _add(packer: Packer, data: Attention, place: Place, queries: Sequence[int]) -> None:
-    parts = _parts(data, place, queries)
+    parts = parts_of(data, place, queries)
     stack, layer, head = place
     layer_path, path = f"steps/{stack}/{layer}", f"steps/{stack}/{layer}/{head}"
     residual = data.stacks[stack].layers[layer].residual

@@ -101,7 +101,7 @@ def trace(data: Attention, stack: str, query: int, key: int) -> bytes:
         here = slice(first, first + info.heads)
         for at, way in enumerate(both):
             if way.state == "shown":
-                weight[at, here], rank[at, here], ratio[at, here] = _numbers(data, stack, layer, way)
+                weight[at, here], rank[at, here], ratio[at, here] = numbers(data, stack, layer, way)
         first += info.heads
     packer = Packer()
     described = [[STATES.index(way.state), way.seen, len(way.others), way.pairs] for way in both]
@@ -113,7 +113,7 @@ def trace(data: Attention, stack: str, query: int, key: int) -> bytes:
     return packer.pack()
 
 
-def _numbers(
+def numbers(
     data: Attention, stack: str, layer: int, way: Way
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.float32]]:
     """Weight, rank and ratio of every head of a layer."""

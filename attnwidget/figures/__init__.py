@@ -6,6 +6,7 @@ rcParams.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from attnwidget.attention import Attention
+    from attnwidget.compare import Pair
+    from attnwidget.figures.heads import Said
     from attnwidget.selection import Selection
 
-__all__ = ["MISSING", "available", "file", "plot"]
+__all__ = ["MISSING", "available", "drawn", "file", "plot"]
 
 MISSING = "figures need matplotlib: pip install 'attnwidget[plot]'"
 
@@ -41,8 +44,49 @@ def plot(
     return draw(attention, selection, ax=ax, width=width, caption=caption)
 
 
+def drawn(
+    attention: Attention,
+    selection: Selection,
+    *,
+    said: Callable[[], Said],
+    pair: Pair | None = None,
+    comparison: Mapping[str, Any] | None = None,
+    width: float = 6.0,
+    caption: bool = True,
+) -> Axes:
+    """The figure of any mode of a view.
+
+    Parameters
+    ----------
+    said
+        Gives what is said of every head, for Heads and Profile.
+    pair, comparison
+        Of `AttnView.compare`: both sides, and the trait of that name.
+    """
+    if not available():
+        raise ImportError(MISSING)
+    mode = selection.mode
+    if pair is not None and mode in ("lines", "matrix", "heads"):
+        from attnwidget.figures.difference import draw_difference
+
+        return draw_difference(pair, selection, comparison or {}, width, caption)
+    if mode in ("heads", "profile"):
+        from attnwidget.figures.heads import draw_heads, draw_profile
+
+        return (draw_heads if mode == "heads" else draw_profile)(attention, selection, said(), width, caption)
+    if mode == "trace":
+        from attnwidget.figures.trace import draw_trace
+
+        return draw_trace(attention, selection, width, caption)
+    if mode == "steps":
+        from attnwidget.figures.steps import draw_steps
+
+        return draw_steps(attention, selection, width, caption)
+    return plot(attention, selection, width=width, caption=caption)
+
+
 def file(attention: Attention, selection: Selection, form: str, *, dpi: float = 192, **options: Any) -> bytes:
-    """The figure as a file: "svg", "pdf" or "png". Options as of `plot`, without `ax`.
+    """The figure as a file: "svg", "pdf" or "png". Options as of `drawn`.
 
     Parameters
     ----------
@@ -53,4 +97,4 @@ def file(attention: Attention, selection: Selection, form: str, *, dpi: float = 
         raise ImportError(MISSING)
     from attnwidget.figures.files import written
 
-    return written(plot(attention, selection, **options), form, dpi)
+    return written(drawn(attention, selection, **options), form, dpi)

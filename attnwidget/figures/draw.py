@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from attnwidget.attention import Attention
     from attnwidget.selection import Selection
 
-FIGURES = ("lines", "matrix")
-
 #: The tallest picture, in inches: a page.
 _TALLEST = 9.0
 #: The largest cell of a matrix, in inches.
@@ -40,11 +38,6 @@ def draw(
     caption: bool = True,
 ) -> Axes:
     """Draw a selection; see :meth:`attnwidget.Attention.plot`."""
-    if selection.mode not in FIGURES:
-        raise ValueError(
-            f"there is no figure of mode {selection.mode!r}. Valid: {', '.join(map(repr, FIGURES))}; "
-            'view.save("attn.html") writes every mode as a page'
-        )
     content = Content(attention, selection)
     lines = selection.mode == "lines"
     if ax is not None:

@@ -1,8 +1,8 @@
 """Screenshots of the page in every mode, to be looked at: ``python tests/bench/gallery.py``; ``--help`` tells more.
 
-Every mode × light and dark × 1000 and 400 px × English and Japanese × 7 and 512 tokens; the modes at 4,096 tokens, with
-a model that answers; weights over a picture; comparisons; what is saved from the page. One folder of pictures, and contact
-sheets (``sheet-*.png``) that show them beside each other.
+Every mode × light and dark × 1000 and 400 px × English and Japanese × 7 and 512 tokens; the modes at 4,096 tokens,
+with a model that answers; weights over a picture; comparisons. One folder of pictures, and contact sheets
+(``sheet-*.png``) that show them beside each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE.parent)]
+sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import models
 import numpy as np
