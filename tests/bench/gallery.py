@@ -16,9 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-sys.path.insert(0, str(HERE.parent / "e2e"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 import models
 import numpy as np
@@ -35,6 +34,7 @@ from attnwidget import AttnView, capture
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+HERE = Path(__file__).parent
 MODES = ("lines", "matrix", "heads", "profile", "trace", "steps")
 WIDTHS = (1000, 400)
 #: Taller pages are cut; a thumbnail of a sheet is so wide.
