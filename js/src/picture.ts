@@ -205,6 +205,11 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return new Set(axes.value.keys.map((_, key) => key).filter((key) => scope?.hides(key)));
   });
 
+  const dimmed = computed(() => {
+    const scope = selection.value?.scope;
+    return (key: number) => scope?.dims(key) ?? false;
+  });
+
   const picture = computed((): Picture | null => {
     if (!selection.value || !whole.value || !accounts.value) return null;
     const { scope } = selection.value;
@@ -214,7 +219,7 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
       ledger: accounts.value,
       focus: focus.value,
       focusStrokes: focusStrokes.value,
-      dimmed: (key) => scope.dims(key),
+      dimmed: dimmed.value,
       hiddenKeys: hiddenKeys.value,
       baseline: (query) => scope.baseline(query),
       remaining: remaining.value,

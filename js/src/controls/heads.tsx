@@ -1,23 +1,56 @@
 /** Strip of head thumbnails: every head's pattern before one is chosen. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { prepare } from "../paint/canvas";
 import type { Tints } from "../paint/palette";
-import { paintThumb, thumbImage } from "../paint/thumb";
+import { thumbRow } from "../paint/thumb";
 import type { View } from "../view";
 import type { Overviews } from "../wire/overview";
 
-interface ThumbProps {
+interface ThumbsProps {
+  view: View;
   overviews: Overviews;
-  index: number;
+  /** Pictures of `count` heads, from `first` on. */
+  first: number;
+  count: number;
   tints: Tints;
+  /** Heads that are not shown. */
+  dim: readonly boolean[];
 }
 
-function Thumb({ overviews, index, tints }: ThumbProps) {
+const DIM = 0.42;
+
+/** All thumbnails on one canvas over the buttons: each canvas of a page costs time in every frame. */
+function Thumbs({ view, overviews, first, count, tints, dim }: ThumbsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const [places, setPlaces] = useState<readonly DOMRect[]>([]);
+  const width = view.store.width.value;
+  // Buttons wrap to the width there is; where they are is known once they are laid out.
   useEffect(() => {
-    if (canvas.current) paintThumb(canvas.current, thumbImage(overviews, index, tints));
-  }, [overviews, index, tints]);
-  return <canvas ref={canvas} class="thumb" />;
+    const from = canvas.current?.getBoundingClientRect();
+    const thumbs = canvas.current?.parentElement?.querySelectorAll(".thumb") ?? [];
+    setPlaces(
+      Array.from(thumbs, (thumb) => {
+        const box = thumb.getBoundingClientRect();
+        return new DOMRect(box.x - (from?.x ?? 0), box.y - (from?.y ?? 0), box.width, box.height);
+      }),
+    );
+  }, [count, width]);
+  const sheet = useMemo(() => thumbRow(overviews, first, count, tints), [overviews, first, count, tints]);
+  const last = places.at(-1);
+  const palette = view.palette.value;
+  useLayoutEffect(() => {
+    const context = canvas.current && prepare(canvas.current, width, Math.ceil(last?.bottom ?? 0));
+    if (!context) return;
+    context.imageSmoothingEnabled = false;
+    const wide = sheet.width / count;
+    places.forEach(({ x, y, width, height }, head) => {
+      context.globalAlpha = dim[head] ? DIM : 1;
+      context.drawImage(sheet, head * wide, 0, wide, sheet.height, x, y, width, height);
+    });
+    context.globalAlpha = 1;
+  }, [sheet, places, dim.join(), width, count, palette]);
+  return <canvas ref={canvas} class="thumbs" />;
 }
 
 export function Heads({ view }: { view: View }) {
@@ -38,6 +71,9 @@ export function Heads({ view }: { view: View }) {
   const colours = view.headColours.value;
   const tints = view.tokenTints.value;
 
+  const isOn = (head: number) =>
+    pinned.length > 0 ? pinned.some(([at, other]) => at === layer && other === head) : locked.includes(head);
+
   const move = (event: KeyboardEvent, head: number) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (by === undefined) return;
@@ -49,8 +85,7 @@ export function Heads({ view }: { view: View }) {
   return (
     <div class="heads" role="toolbar" aria-label={t("heads")}>
       {Array.from({ length: count }, (_, head) => {
-        const isPinned = pinned.some(([at, other]) => at === layer && other === head);
-        const on = pinned.length > 0 ? isPinned : locked.includes(head);
+        const on = isOn(head);
         const colour = colours.get(`${layer}/${head}`);
         return (
           <button
@@ -62,7 +97,6 @@ export function Heads({ view }: { view: View }) {
             aria-label={t("heads.head", { head })}
             title={t("heads.head", { head })}
             tabIndex={head === (locked[0] ?? 0) ? 0 : -1}
-            data-dim={(locked.length > 0 || pinned.length > 0) && !on ? "" : undefined}
             data-preview={locked.length === 0 && preview === head ? "" : undefined}
             onClick={(event) => store.lockHead(head, event.shiftKey)}
             onKeyDown={(event) => move(event, head)}
@@ -73,11 +107,7 @@ export function Heads({ view }: { view: View }) {
               store.hoverHead.value = null;
             }}
           >
-            {pictures ? (
-              <Thumb overviews={pictures.overviews} index={before + head} tints={tints} />
-            ) : (
-              <span class="thumb" />
-            )}
+            <span class="thumb" />
             <span class="head-number">
               {head}
               <span class="head-colour" style={{ background: colour ?? "transparent" }} />
@@ -85,6 +115,16 @@ export function Heads({ view }: { view: View }) {
           </button>
         );
       })}
+      {pictures && count > 0 && (
+        <Thumbs
+          view={view}
+          overviews={pictures.overviews}
+          first={before}
+          count={count}
+          tints={tints}
+          dim={Array.from({ length: count }, (_, head) => (locked.length > 0 || pinned.length > 0) && !isOn(head))}
+        />
+      )}
       {pinned.length > 0 && (
         <button type="button" class="unpin" onClick={() => store.change({ pinned: [] })}>
           {t("heads.pinned", { count: pinned.length })} · {t("heads.unpin")}

@@ -5,7 +5,7 @@ import type { Token } from "../types";
 import { formatWeight } from "../wire/codec";
 
 /** "…": a weight that this page does not hold; "≥": of which it holds a part. */
-function printed(value: number | undefined, least: boolean): string {
+function print(value: number | undefined, least: boolean): string {
   if (value === undefined) return "";
   return Number.isNaN(value) ? "…" : `${least ? "≥" : ""}${formatWeight(value)}`;
 }
@@ -35,11 +35,10 @@ export interface Numbers {
   direction: "out" | "in";
 }
 
-interface Props {
-  side: "query" | "key";
-  label: string;
-  tokens: readonly Token[];
-  locked: readonly number[];
+/** What of a column follows the pointer. */
+interface Dress {
+  /** The token of the first row. */
+  first: number;
   /** Tokens in focus. */
   active: ReadonlySet<number>;
   /** Tokens that keep their ink while there is a focus; all where null. */
@@ -49,8 +48,40 @@ interface Props {
   /** Tokens whose numbers are left out by choice, and what to say of them. */
   hidden: ReadonlySet<number>;
   hiddenTitle: string;
-  /** Tokens that are drawn faint by choice. */
-  dimmed: (index: number) => boolean;
+  /** Tokens that are drawn faint by choice; none where null. */
+  dimmed: ((index: number) => boolean) | null;
+}
+
+function dressRows(column: HTMLElement, dress: Dress): void {
+  const { first, active, linked, numbers, hidden, hiddenTitle, leastTitle, dimmed } = dress;
+  let index = first;
+  for (const row of column.children as Iterable<HTMLElement>) {
+    const [cell, printed] = row.children as unknown as [HTMLElement, HTMLElement];
+    const value = numbers?.cells[index - numbers.first];
+    const gone = hidden.has(index);
+    const least = numbers?.least?.[index - numbers.first] === 1;
+    const focused = active.has(index);
+    row.toggleAttribute("data-active", focused);
+    row.toggleAttribute("data-faint", gone || dimmed?.(index) || (linked !== null && !linked.has(index) && !focused));
+    const share = value !== undefined && value > 0 && numbers ? Math.max(0.01, Math.min(1, value / numbers.top)) : 0;
+    // A background is painted anew, and nothing laid out.
+    put(cell.style, "backgroundSize", share > 0 ? `${(share * 100).toFixed(1)}% 100%` : "");
+    put(printed, "textContent", gone && value !== undefined ? "–" : print(value, least));
+    put(printed, "title", gone ? hiddenTitle : least ? leastTitle : "");
+    index += 1;
+  }
+}
+
+/** Asking first is cheaper than a change that is none. */
+function put<T, K extends keyof T>(of: T, name: K, value: T[K]): void {
+  if (of[name] !== value) of[name] = value;
+}
+
+interface Props extends Omit<Dress, "first"> {
+  side: "query" | "key";
+  label: string;
+  tokens: readonly Token[];
+  locked: readonly number[];
   special: boolean;
   rowHeight: number;
   range: readonly [number, number];
@@ -120,46 +151,43 @@ export function Tokens(props: Props) {
   /** What of a token stays as it is while numbers come and go. */
   const texts = useMemo(() => tokens.map((token) => <TokenText token={token} />), [tokens]);
 
-  const end = Math.min(range[1], tokens.length);
+  const [first, end] = [range[0], Math.min(range[1], tokens.length)];
   // One token is in the tab order, and it has to be there: the locked one, or else the first in view.
   const preferred = locked[0] ?? 0;
-  const tabbed = preferred >= range[0] && preferred < end ? preferred : range[0];
-  const rows = [];
-  for (let index = range[0]; index < end; index++) {
-    const token = tokens[index];
-    if (!token) continue;
-    const value = numbers?.cells[index - numbers.first];
-    const gone = hidden.has(index);
-    const least = numbers?.least?.[index - numbers.first] === 1;
-    rows.push(
-      <div
-        role="option"
-        key={index}
-        class="token"
-        data-index={index}
-        data-kind={special ? token.kind : undefined}
-        data-active={active.has(index) ? "" : undefined}
-        data-faint={gone || dimmed(index) || (linked && !linked.has(index) && !active.has(index)) ? "" : undefined}
-        data-find={found.has(index) ? "shown" : finds.has(index) ? "" : undefined}
-        aria-selected={locked.includes(index)}
-        aria-setsize={tokens.length}
-        aria-posinset={index + 1}
-        tabIndex={index === tabbed ? 0 : -1}
-        style={`top:${index * rowHeight}px;height:${rowHeight}px`}
-        title={`${index} ${token.text}`}
-      >
-        <span class="token-cell">
-          {value !== undefined && value > 0 && numbers && (
-            <span class="bar" style={`width:${Math.max(1, Math.min(100, (value / numbers.top) * 100))}%`} />
-          )}
-          {texts[index]}
-        </span>
-        <span class="token-value" title={gone ? hiddenTitle : least ? leastTitle : undefined}>
-          {gone && value !== undefined ? "–" : printed(value, least)}
-        </span>
-      </div>,
-    );
-  }
+  const tabbed = preferred >= first && preferred < end ? preferred : first;
+  // What follows the pointer is put on the rows by `dressRows`: to compare all of them with what they were would take
+  // a good part of the time there is between two frames.
+  const rows = useMemo(() => {
+    const made = [];
+    for (let index = first; index < end; index++) {
+      const token = tokens[index];
+      if (!token) continue;
+      made.push(
+        <div
+          role="option"
+          key={index}
+          class="token"
+          data-index={index}
+          data-kind={special ? token.kind : undefined}
+          data-find={found.has(index) ? "shown" : finds.has(index) ? "" : undefined}
+          aria-selected={locked.includes(index)}
+          aria-setsize={tokens.length}
+          aria-posinset={index + 1}
+          tabIndex={index === tabbed ? 0 : -1}
+          style={`top:${index * rowHeight}px;height:${rowHeight}px`}
+          title={`${index} ${token.text}`}
+        >
+          <span class="token-cell">{texts[index]}</span>
+          <span class="token-value" />
+        </div>,
+      );
+    }
+    return made;
+  }, [tokens, texts, first, end, special, found, finds, locked, tabbed, rowHeight]);
+  useLayoutEffect(() => {
+    if (column.current)
+      dressRows(column.current, { first, active, linked, numbers, hidden, hiddenTitle, leastTitle, dimmed });
+  }, [rows, active, linked, numbers, hidden, hiddenTitle, leastTitle, dimmed]);
   return (
     <div
       ref={column}

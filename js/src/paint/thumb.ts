@@ -49,24 +49,22 @@ function put(
   }
 }
 
-/** One pixel for each cell of the overview. */
-export function thumbImage(
+/** Pictures of `count` heads from `first` on, side by side, one pixel for each cell. */
+export function thumbRow(
   overviews: Overviews,
-  head: number,
+  first: number,
+  count: number,
   { ramps, keyRamps }: Tints,
-  scale: Scale = "sqrt",
-): ImageData {
+): HTMLCanvasElement {
   const [height, width] = overviews.size;
-  const image = new ImageData(Math.max(1, width), Math.max(1, height));
+  const image = new ImageData(Math.max(1, width) * count, Math.max(1, height));
   const columns = Array.from(columnRamps(width, keyRamps), (which) => ramps[which] ?? ramps[0]);
-  put(image, 0, 0, overviews, head, columns, steps(overviews, scale));
-  return image;
-}
-
-export function paintThumb(canvas: HTMLCanvasElement, image: ImageData): void {
-  canvas.width = image.width;
-  canvas.height = image.height;
+  const shades = steps(overviews, "sqrt");
+  for (let at = 0; at < count; at++) put(image, at * Math.max(1, width), 0, overviews, first + at, columns, shades);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height];
   canvas.getContext("2d")?.putImageData(image, 0, 0);
+  return canvas;
 }
 
 /** Pictures of many heads on one surface, so that a thousand are painted from one source. */

@@ -77,7 +77,6 @@ export function App({ view }: { view: View }) {
   const ofWeights = OF_WEIGHTS.has(mode) && !comparing;
   const wide = width >= WIDE;
   const pictureWidth = (wide && ofWeights ? width - SIDE : width) - PADDING;
-  const picture = signals.picture.value;
   const shown = "heads" in signals.heads.value;
   const t = store.t.value;
   return (
@@ -112,7 +111,7 @@ export function App({ view }: { view: View }) {
         </div>
         {ofWeights && <Side view={view} />}
       </div>
-      {ofWeights && <Ledger view={view} accounts={picture?.ledger} />}
+      {ofWeights && <Ledger view={view} />}
       <NumbersTable view={view} />
       <Footer view={view} />
     </section>

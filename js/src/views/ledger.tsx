@@ -21,12 +21,13 @@ function fates({ drawn, below, left_out }: Accounts["fate"], budget: boolean): [
       ];
 }
 
-export function Ledger({ view, accounts }: { view: View; accounts: Accounts | undefined }) {
+export function Ledger({ view }: { view: View }) {
   const { store, signals } = view;
   const t = store.t.value;
   const { keys } = signals.axes.value;
   const shares = signals.measure.value === "contribution" ? (signals.selection.value?.normsOf ?? "written") : undefined;
-  const remaining = signals.picture.value?.remaining;
+  const picture = signals.picture.value;
+  const [accounts, remaining] = [picture?.ledger, picture?.remaining];
   const shown = fates(accounts?.fate ?? { drawn: 0, below: 0, left_out: 0 }, store.synced.mode.value === "lines");
   const fate = percents(shown.map(([, share]) => share));
   const kinds = percents(KINDS.map((name) => accounts?.kinds[name] ?? 0));

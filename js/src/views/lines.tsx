@@ -118,7 +118,7 @@ export function Lines({ view, width }: { view: View; width: number }) {
     leastTitle: t("lines.least"),
     hidden: side === "key" ? (picture?.hiddenKeys ?? NONE) : NONE,
     hiddenTitle: t("fate.left_out"),
-    dimmed: (index: number) => side === "key" && (picture?.dimmed(index) ?? false),
+    dimmed: side === "key" ? (picture?.dimmed ?? null) : null,
     special: synced.highlight.value === "special",
     rowHeight,
     range: rendered,
