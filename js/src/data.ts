@@ -1,6 +1,6 @@
 /** The weights a page holds: read from the container it came with, the rest asked of Python. */
 
-import { type Signal, signal } from "@preact/signals";
+import { effect, type Signal, signal } from "@preact/signals";
 import { Answers, RETRY } from "./answers";
 import { Runner } from "./run";
 import { Container } from "./wire/container";
@@ -152,6 +152,35 @@ export class Data {
       const container = perLayer ? this.containerOf(stack, layer) : this.container;
       const pictured = container?.names().some((name) => sources.some((source) => name.startsWith(source)));
       if (container && pictured) void this.readPictures(container, stack, perLayer ? layer : undefined, known);
+    }
+    return known;
+  }
+
+  /**
+   * Small pictures of one layer, at least. Where only weights came, they are made from those of this layer as soon as
+   * it is decoded: to decode all layers for a row of thumbnails would hold up the first picture.
+   */
+  layerPictures(stack: string, layer: number): Signal<Pictures | undefined> {
+    const name = `${stack}/${layer}`;
+    const ofWeights =
+      this.container?.block(`weights/${name}`)?.form !== "top" && this.container?.has(`weights/${name}`);
+    const pictured = this.container?.names().some((one) => one.startsWith(`overview/${stack}`));
+    if (!ofWeights || pictured || this.overviews.get(stack)?.peek()) return this.pictures(stack, layer);
+    let known = this.overviews.get(name);
+    if (!known) {
+      const made = signal<Pictures | undefined>(undefined);
+      this.overviews.set(name, made);
+      known = made;
+      const state = this.layer(stack, layer);
+      const end = effect(() => {
+        const now = state.value;
+        if (now.status !== "ready" && now.status !== "failed") return;
+        // Not from within the effect, which has no name yet when it runs for the first time.
+        queueMicrotask(() => {
+          end();
+          if (now.status === "ready") made.value = { overviews: Overviews.ofWeights(now.weights), perLayer: true };
+        });
+      });
     }
     return known;
   }

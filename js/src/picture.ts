@@ -51,6 +51,8 @@ export interface PictureSignals {
   /** Units of the chosen tokens. */
   locked: ReadonlySignal<{ queries: number[]; keys: number[] }>;
   heads: ReadonlySignal<HeadsShown>;
+  /** Whether other heads are on their way than those that `heads` still shows. */
+  reading: ReadonlySignal<boolean>;
   selection: ReadonlySignal<Selection | null>;
   focus: ReadonlySignal<Focus | null>;
   /** Units of the queries in view. */
@@ -104,7 +106,7 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return state.status === "ready" ? { heads: [{ layer, head: 0, weights: state.weights }] } : { layer, state };
   });
 
-  const heads = computed((): HeadsShown => {
+  const wanted = computed((): HeadsShown => {
     if (rolled.value) return rolled.value;
     data.version.value;
     const stack = store.stack.value;
@@ -120,6 +122,17 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     }
     return { heads: chosen };
   });
+
+  let drawn: { heads: HeadsShown; of: readonly unknown[] } | undefined;
+  const heads = computed((): HeadsShown => {
+    const now = wanted.value;
+    const of = [data.version.value, store.stack.value, axes.value];
+    if ("heads" in now) drawn = { heads: now, of };
+    // A layer that the page holds is there in a moment: until then its predecessor stays, rather than a gap.
+    const reading = "state" in now && now.state.status === "reading";
+    return reading && drawn && of.every((part, at) => part === drawn?.of[at]) ? drawn.heads : now;
+  });
+  const reading = computed(() => "state" in wanted.value);
 
   const selection = computed(() => {
     if (!("heads" in heads.value)) return null;
@@ -228,5 +241,5 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
 
   const measure = computed((): Measure => selection.value?.scope.look.measure ?? synced.measure.value);
 
-  return { axes, locked, heads, selection, focus, rows, picture, measure };
+  return { axes, locked, heads, reading, selection, focus, rows, picture, measure };
 }

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import en from "../../attnwidget/locale/en.json";
 import { Data } from "../src/data";
 import * as more from "../src/more";
@@ -28,6 +28,8 @@ function opened(parts: Parts): { store: Store; root: ShadowRoot } {
   return { store, root: el.shadowRoot as ShadowRoot };
 }
 
+const said = (root: ShadowRoot) => root.querySelector(".picture")?.textContent;
+
 describe("the second part of the code", () => {
   it("is sent for once, when something of it is opened", async () => {
     let asked = 0;
@@ -40,13 +42,11 @@ describe("the second part of the code", () => {
     store.change({ mode: "steps" });
     await settle();
     store.change({ mode: "trace" });
-    await settle();
-    expect(asked).toBe(1);
-    expect(root.querySelector(".picture")?.textContent).toBe(en["more.waiting"]);
+    await vi.waitFor(() => expect(asked).toBe(1));
+    await vi.waitFor(() => expect(said(root)).toBe(en["more.waiting"]));
     const sheets = root.adoptedStyleSheets.length;
     parts.take(more);
-    await settle();
-    expect(root.querySelector(".trace")).not.toBeNull();
+    await vi.waitFor(() => expect(root.querySelector(".trace")).not.toBeNull());
     expect(root.adoptedStyleSheets.length).toBe(sheets + 1);
   });
 
@@ -59,20 +59,17 @@ describe("the second part of the code", () => {
     });
     const { store, root } = opened(parts);
     store.change({ mode: "trace" });
-    await settle();
-    expect(root.querySelector(".picture")?.textContent).toBe(en["more.missing"]);
+    await vi.waitFor(() => expect(said(root)).toBe(en["more.missing"]));
     kernel = true;
     parts.reconnected();
-    await settle();
+    await vi.waitFor(() => expect(said(root)).toBe(en["more.waiting"]));
     expect(asked).toBe(1);
-    expect(root.querySelector(".picture")?.textContent).toBe(en["more.waiting"]);
   });
 
   it("says why it cannot be read", async () => {
     const parts = new Parts(() => parts.fail(new Error("attnwidget was updated")));
     const { store, root } = opened(parts);
     store.change({ mode: "steps" });
-    await settle();
-    expect(root.querySelector(".picture")?.textContent).toBe("attnwidget was updated");
+    await vi.waitFor(() => expect(said(root)).toBe("attnwidget was updated"));
   });
 });

@@ -77,7 +77,7 @@ export function App({ view }: { view: View }) {
   const ofWeights = OF_WEIGHTS.has(mode) && !comparing;
   const wide = width >= WIDE;
   const pictureWidth = (wide && ofWeights ? width - SIDE : width) - PADDING;
-  const shown = "heads" in signals.heads.value;
+  const absent = ofWeights && !("heads" in signals.heads.value);
   const t = store.t.value;
   return (
     <section
@@ -105,7 +105,11 @@ export function App({ view }: { view: View }) {
       {ofWeights && <Instead view={view} />}
       {comparing && !COMPARED_MODES.has(mode) && <p class="cmp-alone">{t("compare.alone", sidesNow(store))}</p>}
       <div class="main" data-alone={ofWeights ? undefined : ""}>
-        <div class="picture" aria-busy={!shown && ofWeights}>
+        <div
+          class="picture"
+          aria-busy={absent || (ofWeights && signals.reading.value)}
+          data-absent={absent ? "" : undefined}
+        >
           {ofWeights && <Absence view={view} />}
           {width > 0 && <Shown view={view} width={pictureWidth} />}
         </div>

@@ -30,7 +30,7 @@ export function Minimap(props: Props) {
   const stack = store.stack.value;
   const layer = store.synced.layer.value;
   data.version.value;
-  const pictures = stack ? data.pictures(stack.name, layer).value : undefined;
+  const pictures = stack ? data.layerPictures(stack.name, layer).value : undefined;
   const shown = signals.heads.value;
   const tints = view.tints.value;
   const palette = view.palette.value;

@@ -110,6 +110,11 @@ export class LayerWeights {
     this.#valueNorms = valueNorms;
   }
 
+  /** Codes [heads, queries, keys] where all cells are held. */
+  get codes(): Uint16Array | undefined {
+    return this.#cells.form === "dense" ? this.#cells.codes : undefined;
+  }
+
   /**
    * Inflate one layer, or the rollout up to it. WireError where the container does not hold it whole.
    */

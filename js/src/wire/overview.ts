@@ -1,6 +1,7 @@
 /** Small max-pooled pictures of every head of a stack. */
 import { decodeDense, VALUES } from "./codec";
 import { type Container, WireError } from "./container";
+import type { LayerWeights } from "./layer";
 import { expectBlock } from "./numbers";
 
 /** Most queries and keys of a picture. */
@@ -69,6 +70,14 @@ export class Overviews {
       throw new WireError(`block ${JSON.stringify(name)} has ${levels.length} bytes instead of ${heads * oq * ok}`);
     }
     return new Overviews([oq, ok], heads, levels);
+  }
+
+  /** Of a layer whose weights are held whole. */
+  static ofWeights(weights: LayerWeights): Overviews {
+    const { heads, queries, keys, codes } = weights;
+    if (!codes) throw new WireError("pictures are made from whole weights, and of these only the largest are held");
+    const size: [number, number] = [Math.min(queries, SIZE), Math.min(keys, SIZE)];
+    return new Overviews(size, heads, pool(codes, [heads, queries, keys]));
   }
 
   static async #fromWeights(c: Container, stack: string): Promise<Overviews> {
