@@ -57,7 +57,14 @@ class Attention(Recorded):
         model_name: str = "",
         text: str | None = None,
     ) -> Attention:
-        """An `Attention` of finished weights. See :func:`attnwidget.arrays.from_arrays`."""
+        """An `Attention` of finished weights. See :func:`attnwidget.arrays.from_arrays`.
+
+        Examples
+        --------
+        >>> weights = [[[[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.1, 0.9]]]]  # [layer, head, query, key]
+        >>> Attention.from_arrays(weights, ["the", "dog", "barks"])
+        <Attention arrays: encoder 1×1, 3×3 tokens>
+        """
         from attnwidget.arrays import from_arrays
 
         return from_arrays(attentions, tokens, key_tokens, stack=stack, model_name=model_name, text=text)
@@ -97,6 +104,17 @@ class Attention(Recorded):
         Returns
         -------
         float32 array
+
+        Examples
+        --------
+        Row 1 is what "dog" looks at, column 2 what "barks" gets:
+
+        >>> weights = [[[[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.1, 0.9]]]]
+        >>> attention = Attention.from_arrays(weights, ["the", "dog", "barks"])
+        >>> attention.weights(0).shape  # [head, query, key]
+        (1, 3, 3)
+        >>> attention.weights(0, head=0, queries=[1])
+        array([[0.2, 0.5, 0.3]], dtype=float32)
         """
         record, heads, rows, single = self._address(layer, head, stack, queries)
         out = record.weights(heads, rows)
@@ -171,6 +189,13 @@ class Attention(Recorded):
         """Small pictures of all heads: float32 [H, min(q, size), min(k, size)], each cell the largest weight in it.
 
         Cell i of m covers positions ⌊i·n/m⌋ up to ⌊(i+1)·n/m⌋. Computed block by block: no n×n array is made.
+
+        Examples
+        --------
+        >>> weights = [[[[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.1, 0.9]]]]
+        >>> Attention.from_arrays(weights, ["the", "dog", "barks"]).overview(0, size=2)
+        array([[[0.9, 0.1],
+                [0.2, 0.9]]], dtype=float32)
         """
         if size < 1:
             raise ValueError(f"size must be 1 or more, got {size}")
@@ -196,7 +221,18 @@ class Attention(Recorded):
         return self.statistics(stack=stack).labels()
 
     def to_frame(self, layer: int, head: int, *, stack: str | None = None) -> pandas.DataFrame:
-        """One head as a pandas table: rows queries, columns keys, labelled with the tokens. Needs pandas."""
+        """One head as a pandas table: rows queries, columns keys, labelled with the tokens. Needs pandas.
+
+        Examples
+        --------
+        >>> weights = [[[[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.1, 0.9]]]]
+        >>> Attention.from_arrays(weights, ["the", "dog", "barks"]).to_frame(0, head=0)
+        key    the  dog  barks
+        query
+        the    0.9  0.1    0.0
+        dog    0.2  0.5    0.3
+        barks  0.0  0.1    0.9
+        """
         try:
             import pandas
         except ImportError as error:

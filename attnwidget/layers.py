@@ -31,18 +31,35 @@ class Layer(Protocol):
     """One attention call for one text: a source of weights. `heads` and `rows` are lists of valid indices."""
 
     @property
-    def heads(self) -> int: ...
+    def heads(self) -> int:
+        """How many heads."""
+
     @property
-    def queries(self) -> int: ...
+    def queries(self) -> int:
+        """How many queries: rows."""
+
     @property
-    def keys(self) -> int: ...
+    def keys(self) -> int:
+        """How many keys: columns."""
+
     @property
-    def nbytes(self) -> int: ...
-    def weights(self, heads: Sequence[int], rows: Sequence[int] | slice) -> Floats: ...
-    def scores(self, heads: Sequence[int], rows: Sequence[int] | slice) -> Floats: ...
-    def vectors(self, which: str, heads: Sequence[int]) -> Floats: ...
-    def value_norms(self) -> Floats | None: ...
-    def value_products(self, heads: Sequence[int]) -> npt.NDArray[np.float64] | None: ...
+    def nbytes(self) -> int:
+        """Bytes held."""
+
+    def weights(self, heads: Sequence[int], rows: Sequence[int] | slice) -> Floats:
+        """[heads, rows, keys], after softmax; the caller's own, to be changed in place."""
+
+    def scores(self, heads: Sequence[int], rows: Sequence[int] | slice) -> Floats:
+        """[heads, rows, keys], before softmax; ValueError where they are not known."""
+
+    def vectors(self, which: str, heads: Sequence[int]) -> Floats:
+        """The "query", "key" or "value" vectors [heads, positions, d]; ValueError where they are not known."""
+
+    def value_norms(self) -> Floats | None:
+        """‖v·W_O‖ of every head and key [heads, keys]; None where W_O is not known."""
+
+    def value_products(self, heads: Sequence[int]) -> npt.NDArray[np.float64] | None:
+        """Inner products of v·W_O between every two of the heads [keys, heads, heads]; None where W_O is not known."""
 
 
 @dataclass(frozen=True)
@@ -120,4 +137,5 @@ class Stack:
 
     @property
     def n_layers(self) -> int:
+        """How many layers."""
         return len(self.layers)

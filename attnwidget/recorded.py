@@ -89,6 +89,7 @@ class Recorded:
 
     @property
     def released(self) -> bool:
+        """Whether the recorded tensors were given back."""
         return self._layers is None
 
     def release(self) -> None:

@@ -127,6 +127,19 @@ class AttnView(ComparedView):
         For unknown arguments; the nearest known one is named.
     traitlets.TraitError
         For values that are not valid, at any time; the valid ones are named.
+
+    Examples
+    --------
+    What is set in Python moves the page, and what is clicked on the page is read in Python:
+
+    >>> view = AttnView(model, "The dog chased the cat")
+    >>> view.layer, view.heads, view.selected_queries = 3, [8], [3]
+    >>> view.selection_frame().nlargest(1, "weight")[["query_token", "key_token"]]
+      query_token key_token
+    0      chased     [CLS]
+    >>> view.layer = 6
+    Traceback (most recent call last):
+    traitlets.traitlets.TraitError: layer: 6 is not valid. Valid: 0 to 5
     """
 
     _esm = _BUNDLE if _BUNDLE.exists() else _NOT_BUILT

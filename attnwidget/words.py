@@ -30,6 +30,9 @@ _NO_CONTRIBUTIONS = (
 )
 
 
+__all__ = ["WordAttention", "word_starts", "word_tokens"]
+
+
 def word_starts(tokens: Sequence[Token]) -> npt.NDArray[np.intp]:
     """First position of each word: neighbours with the same word number and segment; all other tokens stand alone."""
     starts = [

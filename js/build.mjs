@@ -2,7 +2,9 @@
 // sends for when it is first needed; page.js has both, as the script that an exported page carries inline (a strict
 // content security policy forbids loading a module from a blob).
 //
-//   node build.mjs [--watch] [--src FOLDER] [--out FOLDER]
+//   node build.mjs [--watch] [--src FOLDER] [--out FOLDER] [--maps FOLDER]
+//
+// --maps also writes page.js.map, by which tests/covered.py counts what the browser tests run.
 
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, watch, writeFile } from "node:fs/promises";
@@ -22,6 +24,7 @@ const { values: args } = parseArgs({
     watch: { type: "boolean", default: false },
     src: { type: "string", default: join(here, "src") },
     out: { type: "string", default: join(here, "..", "attnwidget", "static") },
+    maps: { type: "string" },
   },
 });
 const out = resolve(args.out);
@@ -80,16 +83,22 @@ const sheets = {
 };
 
 /** What esbuild leaves: a twentieth of the bundle. */
-async function smaller(text) {
+async function smaller(name, text, content) {
   if (args.watch) return text;
   const compress = { ecma: 2022, module: true, passes: 2 };
-  const { code } = await minify(text, { ecma: 2022, module: true, compress, format: { ascii_only: true } });
+  const options = { ecma: 2022, module: true, compress, format: { ascii_only: true } };
+  const { code, map } = await minify(text, { ...options, sourceMap: content ? { content } : false });
+  if (content) {
+    if (safeInline(code) !== code) throw new Error(`${name}: its map does not hold, safeInline moved what it is of`);
+    await mkdir(args.maps, { recursive: true });
+    await put(join(args.maps, `${name}.map`), map);
+  }
   return `${code}\n`;
 }
 
 /** Adds notices, makes a script safe inside a page, weighs and writes it. Returns what is wrong with it. */
-async function finish(name, text, metafile) {
-  const whole = safeInline((await smaller(text)) + (await notices(metafile)));
+async function finish(name, text, metafile, map) {
+  const whole = safeInline((await smaller(name, text, map)) + (await notices(metafile)));
   const gzip = gzipSync(whole, { level: 9 }).length;
   const line = `${name}  ${(whole.length / 1000).toFixed(1)} kB, gzip ${(gzip / 1000).toFixed(1)} kB`;
   await put(join(out, name), whole);
@@ -201,8 +210,10 @@ async function buildPage() {
     entryPoints: [join(source, "page.ts")],
     format: "iife",
     plugins: [sheets],
+    sourcemap: args.maps ? "external" : false,
   });
-  return await finish("page.js", outputFiles[0].text, metafile);
+  const text = (name) => outputFiles.find(({ path }) => path.endsWith(name))?.text;
+  return await finish("page.js", text(".js"), metafile, text(".map"));
 }
 
 async function buildAll() {

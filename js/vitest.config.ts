@@ -17,5 +17,7 @@ export default defineConfig({
     // Pure modules need no page; a test that wants one says `// @vitest-environment happy-dom` in its first line.
     environment: "node",
     include: ["test/**/*.test.{ts,tsx}"],
+    // Judged by tests/covered.py, together with what the browser tests run.
+    coverage: { provider: "v8", include: ["src/**/*.{ts,tsx}"], exclude: ["src/paint/**"], reporter: ["json"] },
   },
 });

@@ -141,8 +141,8 @@ def find_firefox() -> str:
 # ---- steps
 
 
-def steps(fast: bool) -> list[tuple[str, list[list[str | Path]]]]:
-    """What runs before pytest: name, commands."""
+def steps(fast: bool, whole: bool) -> list[tuple[str, list[list[str | Path]]]]:
+    """What runs before pytest: name, commands. A whole run counts what it runs of our code (see `covered`)."""
     ruff: list[str | Path] = [PYTHON, "-m", "ruff"]
     bundle: list[str | Path] = [PYTHON, ROOT / "js" / "bundle.py"]
     oldest: list[str | Path] = [PYTHON, ROOT / "tests" / "oldest.py"]
@@ -151,15 +151,15 @@ def steps(fast: bool) -> list[tuple[str, list[list[str | Path]]]]:
         ("ruff", [[*ruff, "check", "."], [*ruff, "format", "--check", "."]]),
         ("mypy", [[PYTHON, "-m", "mypy"]]),
         ("tsc and biome", [[*bundle, "check"]]),
-        ("vitest", [[*bundle, "test"]]),
+        ("vitest", [[*bundle, "covered" if whole else "test"]]),
         ("capture with the oldest transformers", [] if fast else [oldest]),
     ]
 
 
-def run_steps(fast: bool) -> list[str]:
+def run_steps(fast: bool, whole: bool) -> list[str]:
     """Run them all, whatever fails, and return the names of those that did."""
     failed = []
-    for name, commands in steps(fast):
+    for name, commands in steps(fast, whole):
         say(name)
         begin = time.monotonic()
         codes = [call(*command) for command in commands]
@@ -204,6 +204,7 @@ def main() -> int:
     )
     parser.add_argument("--fast", action="store_true", help="leave out package builds, servers and browsers")
     fast = parser.parse_args(own).fast
+    whole = not fast and not passed_on
     if fast:
         passed_on = ["-m", "not slow", *passed_on]
 
@@ -212,10 +213,10 @@ def main() -> int:
     make_venv()
     install()
     browsers = {} if fast else {"CHROMIUM": find_chromium(), "FIREFOX": find_firefox()}
-    failed = run_steps(fast)
+    failed = run_steps(fast, whole)
     if failed:
         say(f"failed so far: {', '.join(failed)}")
-    code = run_pytest(passed_on, browsers, failed)
+    code = run_pytest(["-p", "covered"] if whole else passed_on, browsers, failed)
     return code or bool(failed)
 
 

@@ -56,7 +56,13 @@ def to_html(
 
 
 def save_page(path: str | os.PathLike[str], views: Sequence[WrittenView], **options: object) -> None:
-    """Write one page of several views; options as of `to_html`. The file appears whole or not at all."""
+    """Write one page of several views; options as of `to_html`. The file appears whole or not at all.
+
+    Examples
+    --------
+    >>> views = [AttnView(model, text) for text in ("The dog chased the cat", "The cat chased the dog")]
+    >>> save_page("both.html", views, title="Who chased whom")
+    """
     page.write(path, to_html(views, **options).encode())  # type: ignore[arg-type]
 
 

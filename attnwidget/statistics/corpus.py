@@ -146,6 +146,7 @@ class HeadProfile:
 
     @property
     def texts(self) -> int:
+        """How many texts were read."""
         return self.counts["texts"]
 
     def __getitem__(self, name: str) -> F8:

@@ -19,6 +19,10 @@ from typing import Any
 import numpy as np
 
 LAYERS, HEADS = 12, 12
+#: Tokens from which on ours are captured, and of how many layers then.
+BEYOND, CAPTURED = 1024, 2
+#: Bytes of address space that making a page may take: what a generous laptop has.
+CAP = 12 * 2**30
 
 
 def weights(n: int) -> Any:
@@ -32,16 +36,29 @@ def tokens(n: int) -> list[str]:
     return ["[CLS]", *(f"word{i}" for i in range(n - 2)), "[SEP]"]
 
 
-def attnwidget(n: int) -> str:
+def attnwidget(n: int, mode: str = "lines") -> str:
     from attnwidget import AttnView
 
-    return AttnView.from_arrays(weights(n), tokens(n)).to_html()
+    if n < BEYOND:
+        return AttnView.from_arrays(weights(n), tokens(n), mode=mode).to_html()
+    return AttnView(captured(n), mode=mode).to_html()
 
 
 def attnwidget_heads(n: int) -> str:
-    from attnwidget import AttnView
+    return attnwidget(n, "heads")
 
-    return AttnView.from_arrays(weights(n), tokens(n), mode="heads").to_html()
+
+def captured(n: int) -> Any:
+    """Attention of a random BERT of few layers: finished weights of so many tokens would fill the memory."""
+    import torch
+    import transformers
+    from tiny import peaky
+
+    from attnwidget import capture
+
+    config = transformers.BertConfig(vocab_size=1000, num_hidden_layers=CAPTURED, max_position_embeddings=n)
+    ids = torch.from_numpy(np.random.default_rng(0).integers(5, 1000, (1, n)))
+    return capture(peaky(transformers.BertModel(config)), ids)
 
 
 def _layers(n: int) -> list[Any]:
@@ -96,6 +113,7 @@ def peak() -> int:
 
 if __name__ == "__main__":
     name, length, out = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    resource.setrlimit(resource.RLIMIT_AS, (CAP, CAP))
     PAGES[name](8)  # what is imported and built once is not the page's
     before, start = peak(), time.process_time()
     page = PAGES[name](length)
