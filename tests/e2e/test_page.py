@@ -42,7 +42,9 @@ def ink_of_thumb(shown: Shown, head: int) -> int:
             const [box, from] = [thumb.getBoundingClientRect(), canvas.getBoundingClientRect()];
             const ratio = canvas.width / from.width;
             const sides = [box.x - from.x, box.y - from.y, box.width, box.height].map(x => Math.round(x * ratio));
-            const {data} = canvas.getContext("2d").getImageData(...sides);
+            const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
+            copy.drawImage(canvas, 0, 0);
+            const {data} = copy.getImageData(...sides);
             return data.filter((value, at) => at % 4 === 3 && value > 0).length;
         }"""
     )
