@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 from attnwidget.attention import Attention
 from attnwidget.capture import capture
 from attnwidget.inputs.models import Subject, is_encoder_decoder, resolve
+from attnwidget.progress import progress_of
 from attnwidget.statistics.corpus import HeadProfile
 from attnwidget.statistics.heads import statistics
-from attnwidget.statistics.progress import progress_of
 
 __all__ = ["HeadProfile", "profile"]
 
@@ -103,7 +103,7 @@ def profile(
     subject.need_tokenizer()
     settings = _Settings(stack, truncation, distances, replicates, seed)
     run = _Run(subject, settings, Path(resume) if resume is not None else None)
-    shown = progress_of(texts) if progress else None
+    shown = progress_of(len(texts) if isinstance(texts, Sized) else None) if progress else None
     try:
         for chunk in _chunks(run.skip(texts), batch_size * _BATCHES_AT_ONCE):
             for batch in _batches(chunk, batch_size):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class WrittenView(ViewOutput):
         fragment: bool = False,
         height: int | None = None,
         steps: bool = False,
+        progress: bool = True,
     ) -> str:
         """One self-contained page of this view, opening in the state shown now; to be written as UTF-8.
 
@@ -70,12 +71,14 @@ class WrittenView(ViewOutput):
             Whether mode "steps" works for every head: their queries, keys and values go into the page as float32, an
             eighth to a third more as text. 12 layers × 12 heads of width 64 take 6 MB at 40 tokens, 80 MB at 512. Else
             the page holds those of the chosen heads only: `heads` and `pinned`, or the one that mode "steps" shows.
+        progress : bool
+            Whether to show on standard error how far a page is that takes more than two seconds.
 
         Raises
         ------
         ValueError
             For layers and heads that are not there, and for a page of more than `max_bytes`: then it says what takes
-            how much.
+            how much, and what would fit.
         RuntimeError
             If the page was never built, or this view has released a capture that its traits do not hold whole.
         """
@@ -88,6 +91,7 @@ class WrittenView(ViewOutput):
             fragment=fragment,
             height=height,
             steps=steps,
+            progress=progress,
         )
 
     def snapshot(self, *, height: int | None = None, **options: Any) -> Snapshot:
@@ -102,7 +106,7 @@ class WrittenView(ViewOutput):
         height : int, optional
             Of the frame, in CSS pixels.
         **options
-            `layers`, `heads`, `max_bytes`, `title` and `steps`, as for `to_html`.
+            `layers`, `heads`, `max_bytes`, `title`, `steps` and `progress`, as for `to_html`.
         """
         tall = pages.height_of([self]) if height is None else height
         frame = self.to_html(fragment=True, height=tall, **options)
@@ -113,7 +117,7 @@ class WrittenView(ViewOutput):
 
         The figure shows what the page shows, in every mode, and comparisons; it needs matplotlib (the extra ``plot``).
         Text in it stays text. Without matplotlib a ``.png`` is the plain picture that notebooks keep, with a warning.
-        The file appears whole or not at all, and the same view gives the same bytes.
+        The file appears whole or not at all, also where writing is interrupted, and the same view gives the same bytes.
 
         Parameters
         ----------
@@ -134,9 +138,9 @@ class WrittenView(ViewOutput):
         """
         suffix = Path(path).suffix.lower()
         if suffix in (".html", ".htm"):
-            page.write(path, self.to_html(**options).encode())
+            pages.save_page(path, [self], **options)
         elif suffix in (".svg", ".pdf", ".png"):
-            page.write(path, self._figure(suffix[1:], options))
+            page.write(path, [self._figure(suffix[1:], options)])
         else:
             raise ValueError(f"path: {str(path)!r} ends in {suffix!r}. Valid: '.html', '.svg', '.pdf', '.png'")
 
@@ -161,12 +165,26 @@ class WrittenView(ViewOutput):
             found = corpus.json(name) if name in corpus.blocks else None
         return Said(found or of_text(self.attention_data, self.stack), self.sort, self.only)
 
-    def _part(self, layers: list[int] | None, heads: list[Any] | None, steps: bool) -> page.Part:
-        """What a page holds of this view."""
-        choice = None
-        if layers is not None or heads is not None:
-            choice = choose(self.attention_data.stacks, layers, heads)
-        binary = {"attention": self._with_statistics(self._whole(choice)), **self._bytes()}
+    def _choice(self, layers: list[int] | None, heads: list[Any] | None) -> Choice | None:
+        if layers is None and heads is None:
+            return None
+        return choose(self.attention_data.stacks, layers, heads)
+
+    def _layers_to_bring(self, layers: list[int] | None, heads: list[Any] | None) -> int:
+        """How many layers a page has to be made of, beyond what is in the trait."""
+        choice = self._choice(layers, heads)
+        if choice is not None:
+            return sum(map(len, choice.layers.values()))
+        return (
+            0 if self._complete else sum(bool(x.heads) for s in self.attention_data.stacks.values() for x in s.layers)
+        )
+
+    def _part(
+        self, layers: list[int] | None, heads: list[Any] | None, steps: bool, tell: Callable[[], object]
+    ) -> page.Part:
+        """What a page holds of this view; `tell` is called after each layer that had to be made."""
+        choice = self._choice(layers, heads)
+        binary = {"attention": self._with_statistics(self._whole(choice, tell)), **self._bytes()}
         if self.aggregate == "rollout":
             binary["attention"] = with_rollout(binary["attention"], self.attention_data, self.stack, self.layer)
         places = self._places_of_steps(steps)
@@ -211,11 +229,11 @@ class WrittenView(ViewOutput):
         chosen = [(self.layer, head) for head in self.heads or shown]
         return [(self.stack, layer, head) for layer, head in dict.fromkeys([*chosen, *self.pinned])]
 
-    def _whole(self, choice: Choice | None = None) -> bytes:
+    def _whole(self, choice: Choice | None, tell: Callable[[], object]) -> bytes:
         """A container of the chosen layers, or of every layer: the one in the trait where that has them all."""
         if choice is not None:
-            return container(self.attention_data, choice)
-        return self.attention if self._complete else encode(self.attention_data)
+            return container(self.attention_data, choice, tell)
+        return self.attention if self._complete else encode(self.attention_data, tell=tell)
 
     def _with_statistics(self, container: bytes) -> bytes:
         """With what modes "heads" and "profile" say of every head, where that is quickly made or in use."""

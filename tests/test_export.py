@@ -8,6 +8,7 @@ import json
 import os
 import re
 import stat
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -22,6 +23,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from made import softmax
 
+from attnwidget import progress
 from attnwidget import view as view_module
 from attnwidget.export import dense, page, pages
 from attnwidget.state import BINARY, CODE, GIVEN, SHARED
@@ -337,6 +339,71 @@ def test_a_page_that_would_be_too_large_says_what_takes_how_much(view: AttnView)
     assert "layers=[...]" in str(e.value)
 
 
+@pytest.mark.parametrize("layer", [0, 2, 4])
+def test_what_is_said_to_fit_fits(layer: int) -> None:
+    view = AttnView.from_arrays(softmax(5, 4, 70, 70), [f"t{n}" for n in range(70)], layer=layer)
+    one, two, whole = (len(view.to_html(layers=some).encode()) for some in ([layer], [layer, 1], None))
+    for most in (whole - 1, (whole + two) // 2, two + 6000):
+        with pytest.raises(ValueError, match=r"layers=\[.*\] would fit$") as error:
+            view.to_html(max_bytes=most)
+        (found,) = re.findall(r"layers=(\[\d[\d, ]*\]) would fit", str(error.value))
+        layers = json.loads(found)
+        assert layer in layers
+        assert len(view.to_html(layers=layers, max_bytes=most).encode()) <= most
+    with pytest.raises(ValueError, match=rf"layers=\[{layer}\] with [123] of its 4 heads would fit$") as error:
+        view.to_html(max_bytes=one - 500)
+    (count,) = re.findall(r"with (\d)", str(error.value))
+    assert view.to_html(layers=[layer], heads=range(int(count)), max_bytes=one - 500)
+    with pytest.raises(ValueError, match=r"with no layer at all it would have some \d"):
+        view.to_html(max_bytes=1000)
+
+
+def test_a_page_that_takes_long_shows_how_far_it_is_and_can_be_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(view_module, "ALL_AT_ONCE", 1000)
+    monkeypatch.setattr(pages, "progress_of", progress.Line)
+    view = AttnView.from_arrays(softmax(5, 4, 40, 40), [f"t{n}" for n in range(40)])
+    target = tmp_path / "a.html"
+    view.save(target)
+    assert capsys.readouterr().err == "", "what is done at once needs no line"
+    monkeypatch.setattr(pages, "_PATIENCE", 0)
+    view.save(target, progress=False)
+    assert capsys.readouterr().err == ""
+    view.save(target)
+    assert re.match(r"\r1/5 layers, [\d.]+ layers/s, \d+ s left +\n$", capsys.readouterr().err)
+    whole = target.read_bytes()
+
+    def third(line: progress.Line, done: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress.Line, "show", third)
+        with pytest.raises(KeyboardInterrupt):
+            view.save(target, title="another")
+    assert files(tmp_path) == ["a.html", "page.js"]
+    assert target.read_bytes() == whole
+    view.save(target)
+    assert target.read_bytes() == whole
+
+
+def test_a_large_page_is_never_in_memory_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its largest it is held three times: as the blocks of its container, as that, and with statistics beside."""
+    monkeypatch.setattr(view_module, "ALL_AT_ONCE", 1000)
+    sizes, peaks = [], []
+    for layers in (8, 24):
+        view = AttnView.from_arrays(softmax(layers, 8, 200, 200), [f"t{n}" for n in range(200)])
+        view.save(tmp_path / "a.html")
+        sizes.append((tmp_path / "a.html").stat().st_size)
+        tracemalloc.start()
+        view.save(tmp_path / "a.html")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert sizes[1] - sizes[0] > 4_000_000
+    assert peaks[1] - peaks[0] < 3 * (sizes[1] - sizes[0])
+
+
 def test_a_fragment_is_a_frame_that_holds_the_page(view: AttnView) -> None:
     text = view.to_html(fragment=True, height=500, title='A "<b>" title')
     document = Document(text)
@@ -433,6 +500,18 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
     def full(*args: object) -> None:
         raise OSError("disk full")
+
+    # A page is written as it is made: half of it is there when the disk is full, or the power goes.
+    def half(*args: object, **options: object) -> Iterator[str]:
+        yield "<!DOCTYPE html>"
+        full()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(page, "pieces", half)
+        with pytest.raises(OSError, match="disk full"):
+            view.save(target)
+    assert target.read_text() == "old"
+    assert files(tmp_path) == ["a.html", "page.js"]
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="disk full"):

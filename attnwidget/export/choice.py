@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -95,18 +95,20 @@ def choose(stacks: Mapping[str, Stack], layers: Iterable[int] | None, heads: Hea
     return choice
 
 
-def container(attention: Attention, choice: Choice) -> bytes:
+def container(attention: Attention, choice: Choice, tell: Callable[[], object] = lambda: None) -> bytes:
     """The container of the chosen layers and heads, with small pictures of every head there is.
 
     Heads left out are zeros, which take hardly any bytes, so that the others keep their numbers. What is said of a
     layer without reading its weights (the blocks ``shares``, ``overview``) stays true of all its heads.
+
+    `tell` is called after each layer.
     """
     held = _Held(attention, choice.heads)
     packer = Packer()
     for name, stack in attention.stacks.items():
         if not _is_long(stack):
             packer.add(f"overview/{name}", _overviews(attention, name))
-    packed = Container(encode(held, stack_layers=choice.layers, overviews=False))
+    packed = Container(encode(held, stack_layers=choice.layers, overviews=False, tell=tell))
     packer.take(packed)
     for name, layers in choice.heads.items():
         kinds = [token.kind for token in attention.stacks[name].keys]

@@ -17,7 +17,7 @@ import json
 import os
 import secrets
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,14 @@ class Part:
 def html(
     parts: Sequence[Part], *, title: str, provenance: Mapping[str, str] | None = None, dense_from: int = DENSE_FROM
 ) -> str:
-    """The page, as text to be written as UTF-8.
+    """The page, as text to be written as UTF-8. Arguments as of `pieces`."""
+    return "".join(pieces(parts, title=title, provenance=provenance, dense_from=dense_from))
+
+
+def pieces(
+    parts: Sequence[Part], *, title: str, provenance: Mapping[str, str] | None = None, dense_from: int = DENSE_FROM
+) -> Iterator[str]:
+    """The page, piece by piece, so that a large one is never in memory as a whole.
 
     Parameters
     ----------
@@ -138,24 +145,21 @@ def html(
         f"<title>{_escape(one_line(title, _LONGEST_TITLE)) or 'attnwidget'}</title>",
         f"<style>{_STYLE}</style>",
         "</head>",
-        f'<body><main id="attnwidget"><h1>{_escape(one_line(title, _LONGEST_TITLE)) or "attnwidget"}</h1>',
+        f'<body><main id="attnwidget"><h1>{_escape(one_line(title, _LONGEST_TITLE)) or "attnwidget"}</h1>\n',
     ]
+    yield "\n".join(lines)
     for part in parts:
-        lines += [
-            f"<h2>{_escape(one_line(str(part.state.get('title', '')), _LONGEST_TITLE)) or 'attnwidget'}</h2>",
-            '<div class="attnwidget-view"></div>',
-            f'<script type="application/json" class="attnwidget-state">{_json(part.state)}</script>',
-            *(_data(name, data, dense_from) for name, data in part.binary.items()),
-            f"<noscript>{_fallback(part)}</noscript>",
-        ]
+        yield (
+            f"<h2>{_escape(one_line(str(part.state.get('title', '')), _LONGEST_TITLE)) or 'attnwidget'}</h2>\n"
+            '<div class="attnwidget-view"></div>\n'
+            f'<script type="application/json" class="attnwidget-state">{_json(part.state)}</script>\n'
+        )
+        for name, data in part.binary.items():
+            yield from _data(name, data, dense_from)
+        yield f"<noscript>{_fallback(part)}</noscript>\n"
     packed = base64.b64encode(zlib.compress(code.encode(), 9)).decode("ascii")
-    lines += [
-        f'</main><script type="text/plain" id="attnwidget-code">{packed}</script>',
-        f"<script>{_LOADER}</script>",
-        "</body></html>",
-        "",
-    ]
-    return "\n".join(lines)
+    yield f'</main><script type="text/plain" id="attnwidget-code">{packed}</script>\n'
+    yield f"<script>{_LOADER}</script>\n</body></html>\n"
 
 
 def frame(document: str, *, title: str, height: int) -> str:
@@ -179,8 +183,8 @@ def frame(document: str, *, title: str, height: int) -> str:
     )
 
 
-def write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: into a neighbour first, then over the old one.
+def write(path: str | os.PathLike[str], data: Iterable[bytes]) -> None:
+    """Write a file whole or not at all: piece by piece into a neighbour first, then over the old one.
 
     Raises
     ------
@@ -193,7 +197,8 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
     # Opened by name, not as a temporary file, so that the page gets the rights of any new file.
     part = target.with_name(f".attnwidget-{secrets.token_hex(8)}.part")
     try:
-        part.write_bytes(data)
+        with part.open("xb") as file:
+            file.writelines(data)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -208,10 +213,12 @@ def _bundle() -> str:
         ) from None
 
 
-def _data(name: str, data: bytes, dense_from: int) -> str:
-    coding, text = ("dense", dense.encode(data)) if len(data) >= dense_from else ("base64", _base64(data))
+def _data(name: str, data: bytes, dense_from: int) -> Iterator[str]:
+    coding, text = ("dense", dense.pieces(data)) if len(data) >= dense_from else ("base64", iter([_base64(data)]))
     head = f'class="attnwidget-bytes" data-name="{_escape(name)}" data-coding="{coding}" data-length="{len(data)}"'
-    return f'<script type="text/plain" {head}>{text}</script>'
+    yield f'<script type="text/plain" {head}>'
+    yield from text
+    yield "</script>\n"
 
 
 def _base64(data: bytes) -> str:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from attnwidget.export import page
-from attnwidget.export.choice import Heads, sizes
+from attnwidget.export.choice import Heads
 from attnwidget.export.provenance import provenance
+from attnwidget.export.refusal import too_large
+from attnwidget.progress import progress_of
 
 if TYPE_CHECKING:
     from attnwidget.written import WrittenView
 
 #: Of a frame, in CSS pixels: what is around the tokens, each row of them, and how tall a frame may get by itself.
 _AROUND, _ROW, _TALLEST = 570, 26, 1000
+
+#: Seconds after which it is shown how far a page is.
+_PATIENCE = 2.0
 
 
 def to_html(
@@ -27,6 +33,7 @@ def to_html(
     fragment: bool = False,
     height: int | None = None,
     steps: bool = False,
+    progress: bool = True,
 ) -> str:
     """One page of several views, which share one copy of the code. Arguments as of `AttnView.to_html`.
 
@@ -35,35 +42,32 @@ def to_html(
     ValueError
         Without any view, and as `AttnView.to_html`.
     """
-    if not views:
-        raise ValueError("views: a page needs at least one")
-    wanted = None if layers is None else list(layers)
-    pairs = None if heads is None else list(heads)
-    parts = [view._part(wanted, pairs, steps) for view in views]
-    named = views[0].title if title is None else title
-    models = dict.fromkeys(view._of_model for view in views if view._of_model)
-    commits = dict.fromkeys(view._revision() for view in views if view._revision())
-    # In an attribute, and in a notebook around that, `dense` text would be longer than base64.
-    dense_from = page.DENSE_FROM if not fragment else max(len(d) for p in parts for d in p.binary.values()) + 1
-    text = page.html(
-        parts, title=named, provenance=provenance(", ".join(models), ", ".join(commits)), dense_from=dense_from
+    made = _pieces(
+        views,
+        layers=layers,
+        heads=heads,
+        max_bytes=max_bytes,
+        title=title,
+        fragment=fragment,
+        height=height,
+        steps=steps,
+        progress=progress,
     )
-    if fragment:
-        text = page.frame(text, title=named, height=height_of(views) if height is None else height)
-    if max_bytes is not None:
-        _check_size(len(text.encode()), max_bytes, parts)
-    return text
+    return "".join(made)
 
 
-def save_page(path: str | os.PathLike[str], views: Sequence[WrittenView], **options: object) -> None:
-    """Write one page of several views; options as of `to_html`. The file appears whole or not at all.
+def save_page(path: str | os.PathLike[str], views: Sequence[WrittenView], **options: Any) -> None:
+    """Write one page of several views; options as of `to_html`.
+
+    The file appears whole or not at all, also where writing is interrupted. It is written as it is made, so that a
+    large page takes little more memory than its attention.
 
     Examples
     --------
     >>> views = [AttnView(model, text) for text in ("The dog chased the cat", "The cat chased the dog")]
     >>> save_page("both.html", views, title="Who chased whom")
     """
-    page.write(path, to_html(views, **options).encode())  # type: ignore[arg-type]
+    page.write(path, (text.encode() for text in _pieces(views, **options)))
 
 
 def height_of(views: Sequence[WrittenView]) -> int:
@@ -72,21 +76,57 @@ def height_of(views: Sequence[WrittenView]) -> int:
     return sum(min(_TALLEST, _AROUND + _ROW * count) for count in rows)
 
 
-def _check_size(found: int, most: int, parts: Sequence[page.Part]) -> None:
-    if found <= most:
-        return
-    lines = []
-    for part in parts:
-        packed = part.binary["attention"]
-        # Text is longer than bytes, by its coding.
-        each = {
-            f"{name} {layer}" if len(part.state["stacks"]) > 1 else str(layer): size
-            for name, layers in sizes(packed).items()
-            for layer, size in layers.items()
-        }
-        listed = ", ".join(f"{name}: {size:,}" for name, size in each.items())
-        lines.append(f"Bytes by layer, before they become text: {listed}.")
-    raise ValueError(
-        f"max_bytes: the page has {found:,} bytes, {found - most:,} more than {most:,}. {' '.join(lines)} "
-        "Leave some out with layers=[...] or heads=[...] (numbers, or (layer, head) pairs)"
+def _pieces(
+    views: Sequence[WrittenView],
+    *,
+    layers: Iterable[int] | None = None,
+    heads: Heads | None = None,
+    max_bytes: int | None = None,
+    title: str | None = None,
+    fragment: bool = False,
+    height: int | None = None,
+    steps: bool = False,
+    progress: bool = True,
+) -> Iterator[str]:
+    """The page, piece by piece; the error of one that is too large comes behind the last."""
+    if not views:
+        raise ValueError("views: a page needs at least one")
+    wanted = None if layers is None else list(layers)
+    pairs = None if heads is None else list(heads)
+    with _told(sum(view._layers_to_bring(wanted, pairs) for view in views), progress) as tell:
+        parts = [view._part(wanted, pairs, steps, tell) for view in views]
+    named = views[0].title if title is None else title
+    models = dict.fromkeys(view._of_model for view in views if view._of_model)
+    commits = dict.fromkeys(view._revision() for view in views if view._revision())
+    # In an attribute, and in a notebook around that, `dense` text would be longer than base64.
+    dense_from = page.DENSE_FROM if not fragment else max(len(d) for p in parts for d in p.binary.values()) + 1
+    texts = page.pieces(
+        parts, title=named, provenance=provenance(", ".join(models), ", ".join(commits)), dense_from=dense_from
     )
+    if fragment:
+        texts = iter([page.frame("".join(texts), title=named, height=height_of(views) if height is None else height)])
+    found = 0
+    for text in texts:
+        found += len(text.encode()) if max_bytes is not None else 0
+        yield text
+    if max_bytes is not None and found > max_bytes:
+        raise ValueError(too_large(found, max_bytes, parts, dense_from))
+
+
+@contextmanager
+def _told(layers: int, progress: bool) -> Iterator[Callable[[], None]]:
+    """Shows how many of the layers are done, each time that what it gives is called."""
+    shown = progress_of(layers, "layers", _PATIENCE) if progress and layers else None
+    done = 0
+
+    def tell() -> None:
+        nonlocal done
+        done += 1
+        if shown is not None:
+            shown.show(done)
+
+    try:
+        yield tell
+    finally:
+        if shown is not None:
+            shown.close()

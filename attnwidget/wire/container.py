@@ -107,7 +107,7 @@ class Packer:
     """Collects blocks, compressing each as it comes, and writes the container."""
 
     def __init__(self) -> None:
-        self._blocks: dict[str, tuple[dict[str, Any], bytes]] = {}
+        self._blocks: dict[str, tuple[dict[str, Any], bytes | memoryview]] = {}
 
     def add(self, name: str, block: Block) -> None:
         size = sum(map(len, block.parts))
@@ -122,7 +122,7 @@ class Packer:
         """Take over every block of a container as it is stored."""
         for name, info in container.blocks.items():
             entry: dict[str, Any] = {field: value for field, value in info.items() if field != "offset"}
-            self._blocks[name] = (entry, container.stored(name))
+            self._blocks[name] = (entry, memoryview(container.data)[info["offset"] : info["offset"] + info["length"]])
 
     def pack(self) -> bytes:
         """The container. Offsets count from its start, so the header's own length is found by trying."""
@@ -136,11 +136,12 @@ class Packer:
             previous, header = header, json.dumps({"blocks": entries}, separators=(",", ":")).encode()
             if len(previous) == len(header):
                 break
-        out = bytearray(MAGIC + bytes([VERSION, 0, 0, 0]) + len(header).to_bytes(4, "little") + header)
+        out: list[bytes | memoryview] = [MAGIC, bytes([VERSION, 0, 0, 0]), len(header).to_bytes(4, "little"), header]
+        end = _START + len(header)
         for name, (_, stored) in self._blocks.items():
-            out += bytes(entries[name]["offset"] - len(out))
-            out += stored
-        return bytes(out)
+            out += [bytes(entries[name]["offset"] - end), stored]
+            end = entries[name]["offset"] + len(stored)
+        return b"".join(out)
 
 
 def _aligned(offset: int) -> int:
@@ -211,7 +212,7 @@ class Container:
         blocks = header.get("blocks") if isinstance(header, dict) else None
         if not isinstance(blocks, dict):
             raise WireError("the header of the attention data lists no blocks")
-        self._data = data
+        self.data = data
         self.blocks: dict[str, BlockInfo] = {name: _checked(name, entry, len(data)) for name, entry in blocks.items()}
 
     def block(self, name: str, shape: tuple[int, ...] | None = None) -> BlockInfo:
@@ -229,7 +230,7 @@ class Container:
     def stored(self, name: str) -> bytes:
         """The bytes of a block as they are stored."""
         info = self.block(name)
-        return self._data[info["offset"] : info["offset"] + info["length"]]
+        return self.data[info["offset"] : info["offset"] + info["length"]]
 
     def bytes(self, name: str) -> bytes:
         """The inflated bytes of a block."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -75,6 +75,7 @@ def encode(
     stack_layers: Mapping[str, Iterable[int]] | None = None,
     overviews: bool = True,
     dense_cells: int = MOST_DENSE_CELLS,
+    tell: Callable[[], object] = lambda: None,
 ) -> bytes:
     """The container of an attention, one layer in memory at a time.
 
@@ -90,6 +91,8 @@ def encode(
         layer brings its own instead, whatever is said here.
     dense_cells
         Layers of more cells (heads · queries · keys) bring only the 16 largest weights of each row.
+    tell
+        Called after each layer.
 
     Returns
     -------
@@ -114,6 +117,7 @@ def encode(
         for layer in layers:
             for block, content in _layer_blocks(attention, name, layer, dense_cells):
                 packer.add(f"{block}/{name}/{layer}", content)
+            tell()
     return packer.pack()
 
 

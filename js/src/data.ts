@@ -66,6 +66,11 @@ export class Data {
     this.answers = new Answers(requests, () => this.container, Container.read);
   }
 
+  /** Whether Python can be asked for what the page does not hold. */
+  get asks(): boolean {
+    return this.requests !== undefined;
+  }
+
   /** The picture and the profile of a view; empty for none. */
   loadBeside(name: "image" | "profile", bytes: Uint8Array): void {
     const some = bytes.byteLength > 0;

@@ -3,6 +3,7 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Data, LayerState } from "./data";
 import { TokenAxes } from "./picture/axes";
+import { unheld } from "./picture/fates";
 import { rolloutOf } from "./picture/rollout";
 import {
   type ChosenHead,
@@ -38,6 +39,8 @@ export interface Picture {
   baseline(query: number): number;
   /** Where rows are renormalised: the share of their mass that they were renormalised over. */
   remaining: number | undefined;
+  /** Share of the rows in view whose cells are not held; undefined where all are, or are asked for as they are seen. */
+  unheld: number | undefined;
 }
 
 /** The heads shown, or why there is nothing to show. */
@@ -202,6 +205,12 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return total > 0 ? 1 - removed / total : 1;
   });
 
+  const absent = computed(() => {
+    data.rowsArrived.value;
+    const now = selection.value;
+    return now && (lined.value || !data.asks) ? unheld(now, rows.value) : undefined;
+  });
+
   const focusStrokes = computed(() => {
     const now = selection.value;
     data.rowsArrived.value;
@@ -236,6 +245,7 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
       hiddenKeys: hiddenKeys.value,
       baseline: (query) => scope.baseline(query),
       remaining: remaining.value,
+      unheld: absent.value,
     };
   });
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Data } from "../src/data";
 import { focusRow, select } from "../src/picture";
+import { fates, unheld } from "../src/picture/fates";
 import { Container } from "../src/wire/container";
 import { LayerWeights } from "../src/wire/layer";
 
@@ -38,11 +39,35 @@ describe("a layer that holds only the largest cells", () => {
     expect([...two].every(Number.isNaN)).toBe(true);
   });
 
+  it("says how much of the rows it does not hold", async () => {
+    const container = Container.read(fixture("top"));
+    const [stack, layer] = first(container);
+    const weights = await LayerWeights.read(container, stack, layer);
+    const heads = [0, 1].map((head) => ({ layer, head, weights }));
+    const rows = [0, 2];
+    let held = 0;
+    for (const { head } of heads) for (const row of rows) held += weights.row(head, row).reduce((a, b) => a + b, 0);
+    const absent = unheld(select(heads), rows) as number;
+    expect(absent).toBeCloseTo(1 - held / 4, 5);
+    expect(absent).toBeGreaterThan(0.01);
+    const fate = { drawn: 0.6, below: 0.3, left_out: 0.1 };
+    expect(fates(fate, "lines", 0.25).map(([name]) => name)).toEqual(["drawn", "below", "unheld", "left_out"]);
+    for (const mode of ["lines", "matrix"] as const) {
+      for (const share of [undefined, 0, 0.25, 1]) {
+        const parts = fates(fate, mode, share);
+        expect(parts.reduce((sum, [, part]) => sum + part, 0)).toBeCloseTo(1, 9);
+        expect(Math.min(...parts.map(([, part]) => part))).toBeGreaterThanOrEqual(0);
+      }
+    }
+    expect(fates({ drawn: 1, below: 0, left_out: 0 }, "matrix", 0.25)).toContainEqual(["unheld", 0.25]);
+  });
+
   it("is whole where it is dense", async () => {
     const container = Container.read(fixture("whole"));
     const [stack, layer] = first(container);
     const weights = await LayerWeights.read(container, stack, layer);
     expect(weights.isWhole(0)).toBe(true);
+    expect(unheld(select([{ layer, head: 0, weights }]), [0])).toBeUndefined();
     const row = focusRow(select([{ layer, head: 0, weights }]), [0], weights.keys);
     expect(row.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 1);
   });

@@ -1,6 +1,7 @@
 /** What every saved picture has: the colours of paper, captions, columns of tokens. */
 
 import { type Palette, readPalette } from "../paint/palette";
+import { fates } from "../picture/fates";
 import { KINDS, percents } from "../scene";
 import type { Token } from "../types";
 import type { View } from "../view";
@@ -74,21 +75,11 @@ export function captions(view: View, extra = ""): string[] {
   const lines = [[store.synced.title.value, view.what.value, extra].filter((part) => part !== "").join(" · ")];
   if (!picture) return lines;
   const { fate, kinds } = picture.ledger;
-  const mode = store.synced.mode.value;
-  const fates = (
-    mode === "lines"
-      ? ([
-          ["drawn", fate.drawn],
-          ["below", fate.below],
-          ["left_out", fate.left_out],
-        ] as const)
-      : ([
-          ["drawn", fate.drawn + fate.below],
-          ["left_out", fate.left_out],
-        ] as const)
-  ).filter(([name, share]) => name === "drawn" || share > 0);
-  const shares = percents(fates.map(([, share]) => share));
-  const said = fates.map(([name], index) => `${t(`fate.${name}`)} ${shares[index]} %`);
+  const parts = fates(fate, store.synced.mode.value, picture.unheld).filter(
+    ([name, share]) => name === "drawn" || share > 0,
+  );
+  const shares = percents(parts.map(([, share]) => share));
+  const said = parts.map(([name], index) => `${t(`fate.${name}`)} ${shares[index]} %`);
   lines.push(`${t(written ? "ledger.fate.written" : "ledger.fate")}: ${said.join(" · ")}`);
   const percent = percents(KINDS.map((kind) => kinds[kind]));
   const to = KINDS.map((kind, index) => [kindName(kind, signals.axes.value.keys, t), percent[index] ?? 0] as const);

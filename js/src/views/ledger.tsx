@@ -1,25 +1,9 @@
 /** The mass ledger: two lines under the picture, each adding to 100 % of the rows in view. */
 
-import type { Ledger as Accounts } from "../scene";
+import { fates } from "../picture/fates";
 import { KINDS, percents } from "../scene";
 import type { View } from "../view";
 import { kindName } from "./shares";
-
-const FATES = ["drawn", "below", "left_out"] as const;
-
-/** A matrix draws every cell that is not left out: it has no stroke budget. */
-function fates({ drawn, below, left_out }: Accounts["fate"], budget: boolean): [(typeof FATES)[number], number][] {
-  return budget
-    ? [
-        ["drawn", drawn],
-        ["below", below],
-        ["left_out", left_out],
-      ]
-    : [
-        ["drawn", drawn + below],
-        ["left_out", left_out],
-      ];
-}
 
 export function Ledger({ view }: { view: View }) {
   const { store, signals } = view;
@@ -28,7 +12,8 @@ export function Ledger({ view }: { view: View }) {
   const shares = signals.measure.value === "contribution" ? (signals.selection.value?.normsOf ?? "written") : undefined;
   const picture = signals.picture.value;
   const [accounts, remaining] = [picture?.ledger, picture?.remaining];
-  const shown = fates(accounts?.fate ?? { drawn: 0, below: 0, left_out: 0 }, store.synced.mode.value === "lines");
+  const none = { drawn: 0, below: 0, left_out: 0 };
+  const shown = fates(accounts?.fate ?? none, store.synced.mode.value, picture?.unheld);
   const fate = percents(shown.map(([, share]) => share));
   const kinds = percents(KINDS.map((name) => accounts?.kinds[name] ?? 0));
   return (
