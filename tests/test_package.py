@@ -16,10 +16,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import release
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLES = {f"attnwidget/static/{name}.js" for name in ("widget", "more", "page")}
-CARRIED = {*BUNDLES, "attnwidget/py.typed", "attnwidget/locale/en.json", "attnwidget/locale/ja.json"}
+BIN = "Scripts" if os.name == "nt" else "bin"
+NODE = {"node", "nodejs", "npm", "npx", "corepack"}
 
 
 def version() -> str:
@@ -42,16 +44,19 @@ def python(code: str, *, executable: str | Path = sys.executable, cwd: Path | No
 @pytest.fixture(scope="module")
 def no_node(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose PATH has every program of the machine but Node's."""
-    programs = tmp_path_factory.mktemp("bin")
-    for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
-        for program in folder.iterdir() if folder.is_dir() else ():
-            if (
-                program.name not in {"node", "nodejs", "npm", "npx", "corepack"}
-                and not (programs / program.name).exists()
-            ):
-                (programs / program.name).symlink_to(program)
-    assert shutil.which("node", path=str(programs)) is None
-    return {**os.environ, "PATH": str(programs)}
+    folders: list[Path] = []
+    for folder in filter(Path.is_dir, map(Path, os.environ["PATH"].split(os.pathsep))):
+        if not any(program.stem in NODE for program in folder.iterdir()):
+            folders.append(folder)
+            continue
+        # Node lives among others there (but on Windows, where nobody may make links).
+        folders.append(tmp_path_factory.mktemp("bin"))
+        for program in folder.iterdir() if os.name != "nt" else ():
+            if program.name not in NODE:
+                (folders[-1] / program.name).symlink_to(program)
+    path = os.pathsep.join(map(str, folders))
+    assert shutil.which("node", path=path) is None
+    return {**os.environ, "PATH": path}
 
 
 def clone(target: Path) -> Path:
@@ -101,16 +106,20 @@ def environment(folder: Path) -> Path:
     sites = [Path(entry) for entry in sys.path if entry.endswith("site-packages")]
     assert sites
     # Only the folders' names, through addsitedir's plain lines: the .pth of an editable install is not followed.
-    target = python("import sysconfig; print(sysconfig.get_path('purelib'))", executable=folder / "bin" / "python")
+    target = python("import sysconfig; print(sysconfig.get_path('purelib'))", executable=folder / BIN / "python")
     (Path(target) / "dependencies.pth").write_text("\n".join(map(str, sites)))
-    return folder / "bin" / "python"
+    return folder / BIN / "python"
+
+
+@pytest.mark.slow
+def test_what_is_built_is_what_a_release_needs(built: Path) -> None:
+    release.check_contents(only(built, "*.whl"), only(built, "*.tar.gz"))
 
 
 @pytest.mark.slow
 def test_sdist_carries_sources_and_bundles(built: Path) -> None:
     with tarfile.open(only(built, "*.tar.gz")) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert names >= CARRIED
     assert names >= {"LICENSE", "README.md", "pyproject.toml", "tests/run.py", "tests/constraints.txt"}
     js = {name.removeprefix("js/") for name in names if name.startswith("js/")}
     assert js >= {"package.json", "package-lock.json", "build.mjs", "bundle.py", "hatch_build.py", "src/widget.ts"}
@@ -124,7 +133,7 @@ def test_wheel_installs_and_works(route: str, request: pytest.FixtureRequest, tm
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         assert {"attnwidget"} == {name.split("/")[0] for name in names if ".dist-info/" not in name}
-        assert names >= CARRIED
+        assert names >= release.CARRIED
         for bundle in BUNDLES:
             text = archive.read(bundle)
             assert len(text) > 10_000
@@ -150,7 +159,7 @@ print(len(view._esm) > 10_000, len(view.to_html()) > 10_000)
     assert Path(told[1]).is_relative_to(tmp_path)
     assert told[2] == "True True"
     said = subprocess.run(
-        [tmp_path / "venv" / "bin" / "attnwidget", "--version"],
+        [tmp_path / "venv" / BIN / "attnwidget", "--version"],
         capture_output=True,
         text=True,
         check=True,
