@@ -136,6 +136,15 @@ def test_the_sink_is_found() -> None:
     assert "BERT-like" not in verdict(causal)
 
 
+def test_a_kind_that_no_text_has_takes_nothing_and_is_not_named() -> None:
+    """Weights of an untrained causal model without a start token are even: no kind takes more than chance."""
+    baselines = {**dict.fromkeys(texts(1)[0].values, 0.1), "cls": 0.0, "sep": 0.0, "other": 0.0}
+    even = summary_of({"first": [0.09], "punct": [0.05]}, causal=True, sinks={}, baselines=baselines)
+    assert diagnose(even).sink == "first"
+    assert "the first token takes 9.0 % of all attention" in verdict(even)
+    assert "\u5148\u982d\u30c8\u30fc\u30af\u30f3\u304c" in verdict(even, "ja")
+
+
 def test_signs_are_those_of_the_rules() -> None:
     sure = {"cls": [0.9] * 4, "delimiters": [0.9] * 4, "entropy_norm": [0.3] * 4, "mi_norm": [0.1] * 4}
     assert diagnose(summary_of({**sure, "norm_cls": [0.8] * 4})).signs == ("a",)

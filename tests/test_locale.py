@@ -21,3 +21,21 @@ def test_same_words_and_values(path: Path) -> None:
     for key, text in strings.items():
         assert text.strip(), key
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", ENGLISH[key])), key
+
+
+def test_every_word_of_the_page_is_used() -> None:
+    package = FOLDER.parent
+    code = [*package.rglob("*.py"), *(package.parent / "js" / "src").rglob("*.ts*")]
+    texts = [path.read_text("utf-8") for path in code]
+    plain = {found for text in texts for found in re.findall(r"""["'`]([\w.]+)["'`]""", text)}
+    # `fate.${name}` of a page, f"profile.{of}" of Python: what stands in the braces may be anything.
+    filled = {
+        found for text in texts for found in re.findall(r"""["'`]([\w.]*\w\.(?:[\w.]|\$?\{[^{}]*\})+)["'`]""", text)
+    }
+    patterns = [
+        re.compile(re.sub(r"\\?\$?\\?\{[^{}]*\}", r"\\w+", found.replace(".", r"\.")))
+        for found in filled
+        if "{" in found
+    ]
+    unused = [key for key in ENGLISH if key not in plain and not any(one.fullmatch(key) for one in patterns)]
+    assert unused == []

@@ -64,8 +64,9 @@ def diagnose(source: HeadStatistics | Summary, *, unknown: float = 0.0) -> Diagn
 
 
 def find_sink(summary: Summary) -> str:
-    """Where most weight beyond chance goes: it is found, not assumed."""
-    means = {kind: _mean(summary.kappa(kind)) for kind in _CANDIDATES}
+    """Where most weight beyond chance goes: it is found, not assumed. Kinds that no text has are none of it."""
+    there = [kind for kind in _CANDIDATES if kind == "first" or float(summary.baselines[kind]) > 0]
+    means = {kind: _mean(summary.kappa(kind)) if kind in there else float("-inf") for kind in _CANDIDATES}
     if means["first"] <= max(means["cls"], means["other"]) + 1e-9:
         means.pop("first")
     return max(means, key=lambda kind: means[kind])
@@ -198,10 +199,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %"
 
 
-def _name(summary: Summary, kind: str, lang: str) -> str:
-    return summary.sinks.get(kind) or text_of(lang, f"name.{kind}")
-
-
 def _measured(summary: Summary, found: Diagnosis, lang: str) -> str:
     evidence = found.evidence
     return text_of(
@@ -209,7 +206,7 @@ def _measured(summary: Summary, found: Diagnosis, lang: str) -> str:
         "verdict.measured",
         texts=summary.texts,
         tokens=summary.tokens,
-        name=_name(summary, found.sink, lang),
+        name=summary.sinks.get(found.sink) or text_of(lang, f"verdict.named.{found.sink}"),
         share=_percent(evidence["share"]),
         base=_percent(evidence["base"]),
         layer=int(evidence["top_layer"]),

@@ -33,7 +33,7 @@ export const CAVEATS: readonly Caveat[] = [
   { key: "caveat.renormalise", applies: ({ store }) => store.synced.sinks.value === "renormalise" },
   {
     key: "caveat.relative",
-    applies: ({ store }) => store.synced.mode.value === "matrix" && store.synced.scale.value === "relative",
+    applies: ({ store }) => /matrix|heads/.test(store.synced.mode.value) && store.synced.scale.value === "relative",
   },
   { key: "caveat.words", applies: ({ store }) => store.synced.unit.value === "words" },
   { key: "caveat.text", applies: () => false, within: true },

@@ -14,8 +14,8 @@ export interface Hit {
   covers: readonly number[];
 }
 
-/** The tokenizer's own string, where the page has it. */
-type Piece = Token & { raw?: string };
+/** As tokenizers write pieces: that go on a word, or that begin one after a blank. */
+const MARK = /^(##|[\u0120\u2581])/;
 
 /** Without regard to case, and to full- or half-width forms. */
 export function folded(text: string): string {
@@ -36,17 +36,21 @@ function words(tokens: readonly Token[]): number[][] {
 }
 
 /**
- * Where `term` occurs: in the text or raw string of a token, or across the pieces of one word (then the word's pieces
- * are one find). In order of position.
+ * Where `term` occurs: in the text of a token, as the tokenizer writes the piece (`##ing`, `Ġdog`, `▁dog`), or across
+ * the pieces of one word (then the word's pieces are one find). In order of position.
  */
 export function find(tokens: readonly Token[], term: string, side: Side): Hit[] {
   const wanted = folded(term.trim());
   if (wanted === "") return [];
+  const [mark = ""] = MARK.exec(term.trim()) ?? [];
+  const piece = folded(term.trim().slice(mark.length));
   const hits: Hit[] = [];
   for (const run of words(tokens)) {
     const found = run.filter((index) => {
-      const token = tokens[index] as Piece;
-      return folded(token.text).includes(wanted) || (token.raw !== undefined && folded(token.raw).includes(wanted));
+      const { text, space } = tokens[index] as Token;
+      if (folded(text).includes(wanted)) return true;
+      const marked = mark === "##" ? index !== run[0] : mark !== "" && space === true;
+      return marked && folded(text).startsWith(piece);
     });
     for (const index of found) hits.push({ side, index, covers: [index] });
     if (found.length > 0 || run.length === 1) continue;

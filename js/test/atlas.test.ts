@@ -135,5 +135,8 @@ test("pictures are as dark as their weight, on every scale they can have", () =>
     expect(level(0.3, 0)).toBeGreaterThan(level(0.1, 0));
     expect(ticks.at(-1)?.text).toBe("1.000");
   }
-  expect(thumbShading("relative").scale).toBe("sqrt");
+  const relative = thumbShading("relative", [1, 1 / 2, 1 / 8]);
+  expect(relative.level(1 / 8, 1 / 8)).toBe(0.5);
+  expect(relative.level(1, 1 / 8)).toBe(1);
+  expect(relative.ticks.map(({ text }) => text)).toEqual(["≤1/8×", "1×", "8×"]);
 });

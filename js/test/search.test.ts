@@ -50,10 +50,17 @@ describe("find", () => {
     expect(find(pair, "football", "query")).toEqual([]);
   });
 
-  it("matches the tokenizer's own string", () => {
-    const pieces = [{ ...token("ing", 0), raw: "##ing" }];
-    expect(find(pieces, "##ing", "query")).toHaveLength(1);
-    expect(find([token("ing", 0)], "##ing", "query")).toHaveLength(0);
+  it("takes pieces as the tokenizer writes them", () => {
+    expect(at("##able")).toEqual([4]);
+    expect(at("##ab")).toEqual([4]);
+    expect(at("##un")).toEqual([]);
+    expect(at("##cat")).toEqual([]);
+    const spaced = [token("dog", 0), { ...token("dog", 1), space: true }, { ...token("do", 2), space: true }];
+    for (const term of ["\u0120dog", "\u2581dog"]) {
+      expect(find(spaced, term, "query").map(({ index }) => index)).toEqual([1]);
+    }
+    // A text may contain the marks themselves.
+    expect(find([token("##", 0)], "##", "query")).toHaveLength(1);
   });
 
   it("finds nothing for nothing", () => {

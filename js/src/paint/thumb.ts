@@ -5,15 +5,16 @@ import type { Overviews } from "../wire/overview";
 import { type Shading, shading } from "./matrix";
 import type { Tints } from "./palette";
 
-/** Largest weights of many rows know of no even share: what is relative to that elsewhere is a square root here. */
-export function thumbShading(scale: Scale): Shading {
-  return shading(scale === "relative" ? "sqrt" : scale, 1);
+/** `uniforms`: the even share of each row of a picture, the largest of its queries'; only "relative" asks for it. */
+export function thumbShading(scale: Scale, uniforms: readonly number[] = []): Shading {
+  return shading(scale, 1, 1 / Math.min(1, ...uniforms));
 }
 
-/** The ramp step (times 4) of each of the 256 levels of an overview. */
-function steps(overviews: Overviews, scale: Scale): Uint16Array {
-  const { level } = thumbShading(scale);
-  return Uint16Array.from({ length: 256 }, (_, at) => Math.round(level(overviews.level(at), 0) * 255) * 4);
+/** The ramp step (times 4) of each of the 256 levels in each row of an overview. */
+function steps(overviews: Overviews, scale: Scale, uniforms: readonly number[] = []): Uint16Array {
+  const { level } = thumbShading(scale, uniforms);
+  const place = (at: number, row: number) => level(overviews.level(at), uniforms[row] ?? 1);
+  return Uint16Array.from({ length: 256 * overviews.size[0] }, (_, i) => Math.round(place(i % 256, i >> 8) * 255) * 4);
 }
 
 /** Which ramp each column of an overview uses: the highest of its keys'. */
@@ -42,7 +43,7 @@ function put(
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       const ramp = ramps[column];
-      const at = shades[levels[row * width + column] as number] as number;
+      const at = shades[row * 256 + (levels[row * width + column] as number)] as number;
       const pixel = ((top + row) * image.width + left + column) * 4;
       for (let channel = 0; channel < 4; channel++) image.data[pixel + channel] = ramp?.[at + channel] ?? 0;
     }
@@ -83,6 +84,7 @@ export function thumbSheet(
   { ramps, keyRamps }: Tints,
   scale: Scale,
   firstKey: ReadonlySet<number>,
+  uniforms: readonly number[] = [],
 ): Sheet {
   const [height, width] = [Math.max(1, overviews.size[0]), Math.max(1, overviews.size[1])];
   const across = Math.min(ACROSS, Math.max(1, overviews.heads));
@@ -91,7 +93,7 @@ export function thumbSheet(
   const sunk = plain.slice();
   if (sunk.length > 0) sunk[0] = 3;
   const [asRamps, asSunk] = [plain, sunk].map((which) => Array.from(which, (at) => ramps[at] ?? ramps[0]));
-  const shades = steps(overviews, scale);
+  const shades = steps(overviews, scale, uniforms);
   for (let head = 0; head < overviews.heads; head++) {
     const columns = (firstKey.has(head) ? asSunk : asRamps) ?? [];
     put(image, (head % across) * width, Math.floor(head / across) * height, overviews, head, columns, shades);

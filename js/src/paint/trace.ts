@@ -24,8 +24,10 @@ function shade(weight: number, max: number): number {
   return max > 0 ? Math.min(255, Math.round(Math.sqrt(weight / max) * 255)) : 0;
 }
 
-/** Numbers are printed from this width on. */
+/** From this width on numbers have all their digits. */
 export const NUMBERED = 35;
+/** And from this one on they are printed. */
+export const SHORT = 24;
 
 export function paintMap(
   context: CanvasRenderingContext2D,
@@ -39,7 +41,7 @@ export function paintMap(
   const gap = cell > 12 ? 1 : cell > 6 ? 0.5 : 0;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.font = "11px system-ui, sans-serif";
+  context.font = `${cell >= NUMBERED ? 11 : 10}px system-ui, sans-serif`;
   for (const { layer, head, weight, far, text } of cells) {
     const [x, y] = [left + head * cell, top + layer * tall];
     const level = shade(Number.isNaN(weight) ? 0 : weight, max);
@@ -47,7 +49,7 @@ export function paintMap(
     context.fillStyle = `rgb(${ramp[at]},${ramp[at + 1]},${ramp[at + 2]})`;
     context.fillRect(x + gap, y + gap, cell - 2 * gap, tall - 2 * gap);
     if (far) ring(context, x, y, frame, palette);
-    if (cell >= NUMBERED && text) {
+    if (cell >= SHORT && text) {
       context.fillStyle = css(readable([ramp[at] ?? 0, ramp[at + 1] ?? 0, ramp[at + 2] ?? 0], palette));
       context.fillText(text, x + cell / 2, y + tall / 2 + 0.5);
     }

@@ -15,6 +15,7 @@ import {
   step,
 } from "../paint/atlas";
 import { paintOn } from "../paint/canvas";
+import { divergingRamp } from "../paint/matrix";
 import { keyRamps, ramp, type Tints } from "../paint/palette";
 import { type Sheet, thumbSheet } from "../paint/thumb";
 import {
@@ -32,7 +33,7 @@ import type { Overviews } from "../wire/overview";
 import { Filter, Scale, Sorting, Tray } from "./atlas_controls";
 import { EvidenceSwitch, Gate } from "./atlas_evidence";
 import { chipNames, family } from "./atlas_labels";
-import { useMissingPictures } from "./atlas_pictures";
+import { useEvenShares, useMissingPictures } from "./atlas_pictures";
 import { HeadsTable } from "./atlas_table";
 import { shareWords, sortedValue, Tip } from "./atlas_tip";
 
@@ -174,9 +175,14 @@ export function Atlas({ view, width }: { view: View; width: number }) {
   const keys = store.keys.value;
   // Sinks keep their colour here whatever is highlighted elsewhere: to find them is what the overview is for.
   const tints = useMemo((): Tints => {
+    if (scale === "relative") {
+      const [less = palette.ink, more = palette.ink] = palette.heads;
+      return { ramps: new Array(4).fill(divergingRamp(palette, less, more)), keyRamps: keyRamps(keys, false) };
+    }
     const colours = [palette.ink, palette.cls, palette.sep, FIRST[dark ? "dark" : "light"]];
     return { ramps: colours.map((colour) => ramp(palette, colour)), keyRamps: keyRamps(keys, true) };
-  }, [palette, keys, dark]);
+  }, [palette, keys, dark, scale]);
+  const uniforms = useEvenShares(view);
   const firstSinks = useMemo(() => {
     const before = heads.map((_, layer) => heads.slice(0, layer).reduce((sum, count) => sum + count, 0));
     const found = (statistics?.labels ?? []).filter(({ label }) => label === "first_sink");
@@ -188,10 +194,10 @@ export function Atlas({ view, width }: { view: View; width: number }) {
       if (!seen || made.has(seen.overviews)) return;
       const of = firstSinks.found.filter((label) => !seen.perLayer || label.layer === layer);
       const indices = of.map((label) => label.head + (seen.perLayer ? 0 : (firstSinks.before[label.layer] ?? 0)));
-      made.set(seen.overviews, thumbSheet(seen.overviews, tints, scale, new Set(indices)));
+      made.set(seen.overviews, thumbSheet(seen.overviews, tints, scale, new Set(indices), uniforms));
     });
     return made;
-  }, [...pictures, tints, scale, firstSinks]);
+  }, [...pictures, tints, scale, firstSinks, uniforms]);
 
   const cells = useMemo(() => {
     const out: Cell[] = [];
@@ -290,7 +296,7 @@ export function Atlas({ view, width }: { view: View; width: number }) {
       <div class="atlas-controls">
         <Sorting view={view} statistics={statistics} />
         <EvidenceSwitch view={view} />
-        <Scale view={view} />
+        <Scale view={view} uniforms={uniforms} ramp={tints.ramps[0]} />
       </div>
       {statistics && <Filter view={view} statistics={statistics} />}
       <Gate view={view} state={state} />

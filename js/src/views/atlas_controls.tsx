@@ -3,6 +3,7 @@
 import { css } from "../paint/palette";
 import { thumbShading } from "../paint/thumb";
 import { byLabel, type Label, type Statistics, sortable, statisticTitle } from "../statistics";
+import type { StringKey } from "../strings";
 import type { View } from "../view";
 import { Chip, chipName } from "./atlas_labels";
 
@@ -155,15 +156,25 @@ export function Tray({ view, touched, open }: TrayProps) {
   );
 }
 
+interface ScaleProps {
+  view: View;
+  /** Even shares of the rows of a picture. */
+  uniforms: readonly number[];
+  ramp: Uint8ClampedArray | undefined;
+}
+
 /** The colour scale of the pictures. They are of weights, whatever other modes measure. */
-export function Scale({ view }: { view: View }) {
-  const t = view.store.t.value;
-  const [ramp] = view.tints.value.ramps;
-  const { scale, ticks } = thumbShading(view.store.synced.scale.value);
-  const ends = [0, 255 * 4].map((at) => css([ramp?.[at] ?? 0, ramp?.[at + 1] ?? 0, ramp?.[at + 2] ?? 0]));
+export function Scale({ view, uniforms, ramp }: ScaleProps) {
+  const { store } = view;
+  const t = store.t.value;
+  const { scale, ticks, diverging } = thumbShading(store.synced.scale.value, uniforms);
+  const even = scale === "relative" && store.stack.value?.causal ? "legend.relative.causal" : `legend.${scale}`;
+  const ends = [0, ...(diverging ? [128 * 4] : []), 255 * 4].map((at) =>
+    css([ramp?.[at] ?? 0, ramp?.[at + 1] ?? 0, ramp?.[at + 2] ?? 0]),
+  );
   return (
     <div class="legend">
-      <span class="muted">{t(`legend.${scale}`, { what: t("weight") })}</span>
+      <span class="muted">{t(even as StringKey, { what: t("weight") })}</span>
       <div class="legend-scale">
         <div class="legend-bar" style={{ background: `linear-gradient(to right, ${ends.join(", ")})` }} />
         {ticks.map(({ at, text }) => (

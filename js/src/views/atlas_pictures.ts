@@ -1,9 +1,12 @@
-/** Pictures of layers that the page has not seen: asked for one after the other while all heads are looked at. */
+/** What the pictures of all heads need: those that the page has not seen, asked for one after the other; even shares. */
 
 import { effect, type ReadonlySignal, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { AnswerState } from "../answers";
 import type { Pictures } from "../data";
+import { TokenAxes } from "../picture/axes";
+import { plainLook } from "../picture/select";
+import { Scope } from "../picture/shown";
 import type { View } from "../view";
 import type { Container } from "../wire/container";
 import { Overviews } from "../wire/overview";
@@ -58,4 +61,19 @@ export function useMissingPictures(
     return () => life.abort();
   }, [stack, version, long]);
   return found;
+}
+
+/** Queries of a picture, at most. */
+const ROWS = 32;
+
+/** The even share of each row of a picture: of its first query, which sees the fewest keys. */
+export function useEvenShares({ store }: View): number[] {
+  const [queries, keys] = [store.queries.value, store.keys.value];
+  const causal = store.stack.value?.causal ?? false;
+  return useMemo(() => {
+    const axes = new TokenAxes(queries, keys, "pieces");
+    const scope = new Scope({ ...plainLook(0, 0), axes, causal });
+    const rows = Math.min(ROWS, queries.length);
+    return Array.from({ length: rows }, (_, row) => scope.baseline(Math.floor((row * queries.length) / rows)));
+  }, [queries, keys, causal]);
 }

@@ -18,7 +18,7 @@ function offered(view: View): { words: boolean; pair: boolean; scale: boolean; s
     aggregate: ofWeights,
     words: ofWeights && hasWords(queries.value, keys.value),
     pair: ofWeights && hasPair(queries.value, keys.value),
-    scale: mode === "matrix",
+    scale: mode === "matrix" || mode === "heads",
     strokes: mode === "lines",
   };
 }

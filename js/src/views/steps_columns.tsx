@@ -45,6 +45,11 @@ export function numberColumns(parts: HeadParts): NumberName[] {
   return ["sum", "scaled", ...more, ...(more.length > 0 ? (["score"] as const) : [])];
 }
 
+/** Where not all columns fit beside each other, the reader chooses which stretch of them is shown. */
+export const STRETCHES = ["products", "weights", "values"] as const;
+export type Stretch = (typeof STRETCHES)[number];
+
+/** All columns, from left to right; at their narrowest if need be. */
 export function columnsFor(parts: HeadParts, width: number, label: number): Column[] {
   const numbers = numberColumns(parts);
   const wide = (name: NumberName) => (name === "mask" ? MASK : NUMBER);
@@ -63,6 +68,31 @@ export function columnsFor(parts: HeadParts, width: number, label: number): Colu
     place("weight", WEIGHT),
     place("wv", strip),
   ];
+}
+
+export function widthOf(columns: readonly Column[]): number {
+  return columns.reduce((sum, column) => sum + column.width, 0);
+}
+
+/** The columns of one stretch, as wide as there is room. */
+export function stretchOf(columns: readonly Column[], stretch: Stretch, width: number): Column[] {
+  const shown = columns.filter(({ name }) => {
+    if (name === "label") return true;
+    if (name === "k" || name === "qk") return stretch === "products";
+    return name === "wv" ? stretch === "values" : stretch === "weights" || name === "weight";
+  });
+  const kept = stretch === "products" ? shown.filter(({ name }) => name !== "weight") : shown;
+  // What has strips of colour takes the room there is, else all columns share it.
+  const wide = (name: Column["name"]) => name === "k" || name === "qk" || name === "wv" || stretch === "weights";
+  const free = kept.filter(({ name }) => name !== "label" && wide(name));
+  const room = width - 2 - widthOf(kept) + widthOf(free);
+  const share = Math.max(0.6, room / (widthOf(free) || 1));
+  let x = 0;
+  return kept.map((column) => {
+    const own = free.includes(column) ? Math.floor(column.width * share) : column.width;
+    x += own;
+    return { ...column, x: x - own, width: own };
+  });
 }
 
 /** Sums that go this far beyond the scale of their parts get one of their own. */

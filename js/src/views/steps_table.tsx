@@ -2,6 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Segmented } from "../controls/segmented";
 import { TokenText } from "../controls/tokens";
 import { paintOn } from "../paint/canvas";
 import { css } from "../paint/palette";
@@ -10,7 +11,19 @@ import { type HeadParts, type Listed, printed, products, range, type Steps, weig
 import type { Token } from "../types";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
-import { type Column, ColumnHead, columnsFor, endsFor, numberColumns, PADDING } from "./steps_columns";
+import {
+  type Column,
+  ColumnHead,
+  columnsFor,
+  endsFor,
+  numberColumns,
+  PADDING,
+  STRETCHES,
+  type Stretch,
+  stretchOf,
+  widthOf,
+} from "./steps_columns";
+import { Foot } from "./steps_foot";
 import { OUTPUT_ROW, QUERY_ROW, ROW, stripsOf, TALL_STRIP } from "./steps_strips";
 
 /** What the pointer is on: a key (or the query's own row), and a dimension where it is on a strip. */
@@ -39,9 +52,14 @@ export function StepsTable(props: Props) {
   const marks = useRef<HTMLCanvasElement>(null);
   const body = useRef<HTMLTableSectionElement>(null);
   const top = useSignal(0);
-  const columns = useMemo(() => columnsFor(parts, width, label), [parts, width, label]);
-  const numbers = useMemo(() => numberColumns(parts), [parts]);
-  const total = columns.reduce((sum, column) => sum + column.width, 0);
+  const stretch = useSignal<Stretch>("weights");
+  const all = useMemo(() => columnsFor(parts, width, label), [parts, width, label]);
+  const narrow = widthOf(all) > width;
+  const part = stretch.value;
+  const columns = useMemo(() => (narrow ? stretchOf(all, part, width) : all), [all, narrow, part, width]);
+  const has = (name: Column["name"]) => columns.some((one) => one.name === name);
+  const numbers = useMemo(() => numberColumns(parts).filter(has), [parts, columns]);
+  const total = widthOf(columns);
   const cells = useMemo(() => {
     const qk = list.keys.map((key) => products(row, key));
     const wv = list.keys.map((key) => weighted(row, key));
@@ -71,6 +89,7 @@ export function StepsTable(props: Props) {
     if (!canvas.current) return;
     paintOn(canvas.current, total, height, (context) => {
       for (const { column, values, y, height: tall, own } of strips) {
+        if (!has(column)) continue;
         const { end } = ends[own && own !== "query" ? "output" : column];
         const scale = scaleOf(end, palette, dark);
         const outline = own === "query" ? css(palette.query) : css(palette.ink, own === "output" ? 0.9 : 0.18);
@@ -85,11 +104,11 @@ export function StepsTable(props: Props) {
     const end = QUERY_ROW + list.keys.length * ROW;
     const first = (QUERY_ROW - TALL_STRIP) / 2;
     const colour = css(palette.query);
-    if (dimension < row.d) {
+    if (dimension < row.d && has("k")) {
       paintMark(context, dimension, row.d, { ...inside("k"), y: first, height: end - first - 3 }, colour);
       paintMark(context, dimension, row.d, { ...inside("qk"), y: QUERY_ROW + 2, height: end - QUERY_ROW - 5 }, colour);
     }
-    if (dimension < row.dv) {
+    if (dimension < row.dv && has("wv")) {
       const tall = height - (OUTPUT_ROW - TALL_STRIP) / 2 - QUERY_ROW - 2;
       paintMark(context, dimension, row.dv, { ...inside("wv"), y: QUERY_ROW + 2, height: tall }, colour);
     }
@@ -105,7 +124,7 @@ export function StepsTable(props: Props) {
     if (y < 0 || y >= height) return null;
     const index = Math.floor((y - QUERY_ROW) / ROW);
     const key = y < QUERY_ROW ? null : (list.keys[index] ?? null);
-    for (const name of ["k", "qk", "wv"] as const) {
+    for (const name of (["k", "qk", "wv"] as const).filter(has)) {
       const { x: left, width: wide } = inside(name);
       const count = name === "wv" ? row.dv : row.d;
       const at = Math.floor(((x - left) / wide) * count);
@@ -160,6 +179,16 @@ export function StepsTable(props: Props) {
   const finalName = numbers.at(-1);
   return (
     <>
+      {narrow && (
+        <Segmented
+          label={t("steps.stretch")}
+          value={part}
+          options={STRETCHES.map((value) => ({ value, text: t(`steps.stretch.${value}`) }))}
+          onChange={(value) => {
+            stretch.value = value;
+          }}
+        />
+      )}
       {total > width && <p class="steps-sideways">{t("steps.sideways")}</p>}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: its cells are read by arrow keys */}
       <section class="steps-scroll" tabIndex={0} aria-label={t("steps.figure")} onKeyDown={onKeyDown}>
@@ -198,8 +227,8 @@ export function StepsTable(props: Props) {
                 <th scope="row" class="steps-cell steps-key" data-own="">
                   <span class="steps-q">q</span> {query && <TokenText token={query} />}
                 </th>
-                <td class="steps-cell">{vector(row.q)}</td>
-                <td class="steps-cell" colSpan={columns.length - 2} />
+                {has("k") && <td class="steps-cell">{vector(row.q)}</td>}
+                <td class="steps-cell" colSpan={columns.length - (has("k") ? 2 : 1)} />
               </tr>
               {list.keys.map((key, index) => {
                 const token = keys[key];
@@ -223,8 +252,8 @@ export function StepsTable(props: Props) {
                       {list.rest && <span class="steps-place number">{key}</span>}
                       {token && <TokenText token={token} />}
                     </th>
-                    <td class="steps-cell">{vector(row.k.subarray(key * row.d, (key + 1) * row.d))}</td>
-                    <td class="steps-cell">{vector(cells.qk[index] ?? [])}</td>
+                    {has("k") && <td class="steps-cell">{vector(row.k.subarray(key * row.d, (key + 1) * row.d))}</td>}
+                    {has("qk") && <td class="steps-cell">{vector(cells.qk[index] ?? [])}</td>}
                     {numbers.map((name) => (
                       <td
                         key={name}
@@ -235,51 +264,12 @@ export function StepsTable(props: Props) {
                         {number(name, key)}
                       </td>
                     ))}
-                    {weightCell(row.weights[key] ?? 0, token?.kind)}
-                    <td class="steps-cell">{vector(cells.wv[index] ?? [])}</td>
+                    {has("weight") && weightCell(row.weights[key] ?? 0, token?.kind)}
+                    {has("wv") && <td class="steps-cell">{vector(cells.wv[index] ?? [])}</td>}
                   </tr>
                 );
               })}
-              {row.sink && (
-                <tr data-key="sink" style={{ height: `${ROW}px` }}>
-                  <th scope="row" class="steps-cell steps-key muted">
-                    {keys[row.keys] ? <TokenText token={keys[row.keys] as Token} /> : t("steps.sink")}
-                  </th>
-                  <td class="steps-cell muted" colSpan={1 + numbers.length}>
-                    {t("steps.sink.learned")}
-                  </td>
-                  <td class="steps-cell steps-number number" data-final="">
-                    {printed(row.scores[row.keys] ?? 0)}
-                  </td>
-                  {weightCell(row.weights[row.keys] ?? 0, "other")}
-                  <td class="steps-cell muted">{t("steps.sink.nothing")}</td>
-                </tr>
-              )}
-              {list.rest && (
-                <tr data-key="rest" style={{ height: `${ROW}px` }}>
-                  <th scope="row" class="steps-cell steps-key muted">
-                    {t("steps.rest", { count: list.rest.count.toLocaleString("en") })}
-                  </th>
-                  <td class="steps-cell" colSpan={2 + numbers.length} />
-                  {weightCell(list.rest.weight, "other")}
-                  <td class="steps-cell">{vector(list.rest.value)}</td>
-                </tr>
-              )}
-              <tr class="steps-output" style={{ height: `${OUTPUT_ROW}px` }}>
-                <th scope="row" class="steps-cell steps-key">
-                  <span class="steps-title">⑥ {t("steps.output")}</span>
-                </th>
-                <td class="steps-cell steps-sum" colSpan={2 + numbers.length}>
-                  {t("steps.output.how")}
-                  {ends.output.end !== ends.wv.end && (
-                    <span class="steps-below">{t("steps.output.colour", { end: ends.output.end })}</span>
-                  )}
-                </td>
-                <td class="steps-cell steps-weight">
-                  <strong class="number">{formatWeight(row.weights.reduce((sum, weight) => sum + weight, 0))}</strong>
-                </td>
-                <td class="steps-cell">{vector(row.output)}</td>
-              </tr>
+              <Foot {...{ view, row, list, keys, ends, columns, weightCell, vector }} />
             </tbody>
           </table>
           <canvas ref={canvas} class="steps-canvas" data-rows={list.keys.length} style={{ top: `${offset}px` }} />

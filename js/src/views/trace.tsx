@@ -165,6 +165,13 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
     return t("trace.say", { ...at, from, to, weight, place: place(way, index, t) });
   };
   const top = strongest(traced, STRONGEST);
+  /** Under a map of its own: the numbers of the cell chosen, else of its strongest. */
+  const under = (which: 0 | 1) => {
+    const { value } = cursor;
+    const [best] = strongest({ ...traced, ways: [traced.ways[which], traced.ways[which]] }, 1);
+    if (value?.way === which) return say(which, cell(value), value);
+    return best ? say(which, best.cell, addressOf(stack, first, best.cell)) : "";
+  };
   const distance = traced.ways[0].distance;
   const near: StringKey | null =
     distance === undefined
@@ -179,7 +186,7 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
   return (
     <>
       <p class="trace-say" aria-live="polite">
-        {cursor.value ? say(cursor.value.way, cell(cursor.value), cursor.value) : t("trace.read")}
+        {cursor.value && side ? say(cursor.value.way, cell(cursor.value), cursor.value) : t("trace.read")}
       </p>
       <div class="trace-maps" data-side={side ? "" : undefined}>
         {traced.ways.map((way, index) => {
@@ -211,6 +218,11 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
                   onOpen={open}
                 />
               </div>
+              {!side && (
+                <p class="trace-under" aria-live="polite">
+                  {under(which)}
+                </p>
+              )}
             </figure>
           );
         })}

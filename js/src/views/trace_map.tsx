@@ -63,12 +63,18 @@ export function TraceMap({ view, layers, way, which, width, max, label, cursor, 
           head,
           weight,
           far: isFar(way, index),
-          text: Number.isNaN(weight) ? "–" : weight > 0 && weight >= least ? formatWeight(weight) : "",
+          text: Number.isNaN(weight)
+            ? "–"
+            : weight === 0 || weight < least
+              ? ""
+              : cell >= NUMBERED
+                ? formatWeight(weight)
+                : weight.toFixed(2).replace(/^0/, ""),
         };
       }),
     );
     paintOn(canvas.current, size[0], size[1], (context) => paintMap(context, cells, frame, max, ramp, palette));
-  }, [way, layers, frame, max, ramp, palette, ...size]);
+  }, [way, layers, frame, max, ramp, palette, cell, ...size]);
 
   useEffect(() => {
     if (!marks.current) return;
@@ -138,19 +144,24 @@ export function TraceMap({ view, layers, way, which, width, max, label, cursor, 
         aria-label={label}
         onKeyDown={onKeyDown}
         onPointerMove={(event) => {
+          if (event.pointerType === "touch") return;
           const next = place(event);
           const now = cursor.peek();
           if (next?.layer !== now?.layer || next?.head !== now?.head || next?.way !== now?.way) cursor.value = next;
         }}
-        onPointerLeave={() => {
-          cursor.value = null;
+        onPointerLeave={(event) => {
+          if (event.pointerType !== "touch") cursor.value = null;
         }}
         onBlur={() => {
           cursor.value = null;
         }}
         onClick={(event) => {
           const to = place(event);
-          if (to) onOpen(to);
+          const now = cursor.peek();
+          const again = to?.layer === now?.layer && to?.head === now?.head && to?.way === now?.way;
+          // A finger cannot hover: it first reads a cell, and opens it when it touches it again.
+          if ((event as unknown as PointerEvent).pointerType === "touch" && !again) cursor.value = to;
+          else if (to) onOpen(to);
         }}
       />
       <canvas ref={marks} class="trace-marks" />
