@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.collections import PathCollection
 from matplotlib.path import Path
-from numpy.typing import NDArray
 
 from attnwidget.description import one_line
-from attnwidget.export.canvas import Colour
 from attnwidget.export.colours import INK, MUTED, QUERY, STROKE
 from attnwidget.figures.content import LONGEST_LABEL
+from attnwidget.figures.levels import LESS, MORE
 from attnwidget.figures.painter import LETTERS, SMALL, rgb
-from attnwidget.figures.sheet import Sheet, diverging, readable
+from attnwidget.figures.sheet import Doubles, Sheet, diverging, readable
 from attnwidget.pictured import Pictured, pictured
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from attnwidget.selection import Selection
 
 _EDGE, _LARGEST, _TALLEST = 0.1, 0.36, 9.0
-_LESS: Colour = (31, 102, 173)
-_MORE: Colour = (178, 24, 43)
 _MOST_HEADS = 48
 
 
@@ -45,7 +42,7 @@ class Difference:
         Of a.
     """
 
-    change: NDArray[np.float64]
+    change: Doubles
     rows: Sequence[int]
     scene: Pictured
 
@@ -100,13 +97,13 @@ def draw_difference(
     y = (_lines if lines else _matrix)(sheet, found, selection, most, y)
     x = _EDGE
     if lines:
-        for colour, dash, said in ((_MORE, "-", "more"), (_LESS, (0, (3, 2)), "less")):
+        for colour, dash, said in ((MORE, "-", "more"), (LESS, (0, (3, 2)), "less")):
             sheet.ax.plot([x, x + 0.3], [y + 0.1] * 2, color=rgb(colour), linewidth=1.5, linestyle=dash)
             x += sheet.width / 2
             sheet.text(x - sheet.width / 2 + 0.37, y + 0.1, f"{said} in {names[1]}")
     else:
         sheet.text(_EDGE, y + 0.1, f"change of {what}", colour=MUTED)
-        stops = diverging(_roots(np.linspace(-1, 1, 65)), _LESS, _MORE)
+        stops = diverging(_roots(np.linspace(-1, 1, 65)), LESS, MORE)
         sheet.scale(_EDGE + 1.5, y + 0.06, stops, [(0, f"−{most:.3f}"), (0.5, "0"), (1, f"+{most:.3f}")])
     y += 0.35
     if caption:
@@ -122,7 +119,7 @@ def _label(token: Token) -> str:
     return one_line(token.text, LONGEST_LABEL) or "#"
 
 
-def _roots(change: NDArray[np.float64]) -> NDArray[np.float64]:
+def _roots(change: Doubles) -> Doubles:
     """The page's square-root scale, of shares −1 to 1."""
     return np.asarray(np.sign(change) * np.sqrt(np.abs(change)))
 
@@ -139,7 +136,7 @@ def _matrix(sheet: Sheet, found: Difference, selection: Selection, most: float, 
     shares = found.change / most if most else found.change
     places = shares if selection.scale == "linear" else _roots(shares)
     places = places * np.where(found.scene.look.dimmed, 0.3, 1.0)
-    colours = diverging(places, _LESS, _MORE)
+    colours = diverging(places, LESS, MORE)
     sheet.picture(x, y, cell * columns, cell * rows, colours)
     sheet.frame(x, y, cell * columns, cell * rows)
     every = max(1, int(np.ceil(0.09 / cell)))
@@ -199,7 +196,7 @@ def _lines(sheet: Sheet, found: Difference, selection: Selection, most: float, t
             share = abs(change) / most if most else 0.0
             faint = 0.3 if found.scene.look.dimmed[cell % columns] else 1.0
             widths.append(0.5 + 3.2 * share)
-            colours.append((*rgb(_LESS if less else _MORE), (0.25 + 0.75 * share**0.5) * crowd * faint))
+            colours.append((*rgb(LESS if less else MORE), (0.25 + 0.75 * share**0.5) * crowd * faint))
         dash = (0, (3, 2)) if less else "solid"
         lines = PathCollection(paths, facecolors="none", edgecolors=colours, linewidths=widths, linestyles=[dash])
         sheet.ax.add_collection(lines, autolim=False)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnwidget.export.canvas import Colour
 from attnwidget.export.colours import FAINT, INK, KINDS, MUTED, QUERY, STROKE
-from attnwidget.figures.levels import levels
+from attnwidget.figures.levels import LESS, MORE, Levels, levels
 from attnwidget.figures.painter import LETTERS, SMALL, rgb
-from attnwidget.figures.sheet import LINE, Sheet, readable, shaded
+from attnwidget.figures.sheet import LINE, Doubles, Sheet, diverging, readable, shaded
+from attnwidget.shown import Side
 from attnwidget.strings import page_words
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ def draw_heads(attention: Attention, selection: Selection, said: Said, width: fl
     named = cell >= _NAMED
     line = cell + _BAR + (_UNDER if cell >= 0.16 else 0.04) + (LINE if said.sort and named else 0)
     labels = said.labels()
-    kind = "sqrt" if selection.scale == "relative" else selection.scale
+    first = next((layer for layer, info in enumerate(stack.layers) if info.heads), None)
+    if first is None:
+        raise ValueError(f"there is nothing to draw: no layer of stack {selection.stack!r} has attention weights")
+    rows, columns = attention.overview(first, stack=selection.stack).shape[1:]
+    shades = _Shades(stack, selection, rows, columns)
     top = _EDGE
     for layer, info in enumerate(stack.layers):
         sheet.text(_EDGE, top + min(cell, 0.3) / 2, f"L{layer}", size=LETTERS, bold=True)
@@ -103,7 +108,7 @@ def draw_heads(attention: Attention, selection: Selection, said: Said, width: fl
             label = labels.get((layer, head), "")
             faint = bool(said.only) and label != said.only
             if not faint:
-                sheet.picture(x, y, cell, cell, _thumb(pooled[head], stack, label, kind))
+                sheet.picture(x, y, cell, cell, shades.picture(pooled[head], label))
                 _bar(sheet, said.statistics, layer, head, (x, y + cell + 0.02, cell))
             pinned = (layer, head) in selection.pinned
             sheet.frame(x, y, cell, cell, QUERY if pinned else FAINT, 1.4 if pinned else 0.4)
@@ -118,10 +123,11 @@ def draw_heads(attention: Attention, selection: Selection, said: Said, width: fl
                     value = said.statistics["values"].get(said.sort, {})[layer][head]
                     sheet.text(x, under + LINE, _statistic(value), colour=MUTED)
         top += -(-info.heads // across) * line + 0.04
-    ramp = shaded(np.linspace(0, 1, 64))
-    ticks = levels(np.ones((1, 1), np.float32), kind, np.ones(1)).ticks
-    sheet.text(_EDGE, top + 0.1, f"weight, {kind.replace('sqrt', 'square-root')} scale", colour=MUTED)
-    sheet.scale(_EDGE + 1.5, top + 0.06, ramp, ticks)
+    scale = shades.levels(np.zeros((rows, columns)))
+    places = np.linspace(0, 1, 65)
+    ramp = diverging(2 * places - 1, LESS, MORE) if scale.diverging else shaded(places)
+    sheet.text(_EDGE, top + 0.1, f"weight, {scale.name}", colour=MUTED)
+    sheet.scale(_EDGE + 1.5, top + 0.06, ramp, scale.ticks)
     top += 0.35
     if caption:
         how = f"sorted by {said.sort}" if said.sort else "by number"
@@ -132,18 +138,43 @@ def draw_heads(attention: Attention, selection: Selection, said: Said, width: fl
     return sheet.done(top + _EDGE)
 
 
-def _thumb(cells: np.ndarray[Any, Any], stack: Stack, label: str, scale: str) -> np.ndarray[Any, Any]:
-    rows, columns = cells.shape
-    colours = np.tile(np.array(rgb(STROKE)), (columns, 1))
-    for key, token in enumerate(stack.keys):
-        if token.kind in KINDS:
-            colours[key * columns // len(stack.keys)] = rgb(KINDS[token.kind])
-    if label == "first_sink":
-        colours[0] = rgb(PARTS["first"])
-    largest = np.ones((1, 1), np.float32)
-    padded = np.vstack([cells.astype(np.float32), np.broadcast_to(largest, (1, columns))])
-    places = levels(padded, scale, np.ones(rows + 1)).places[:-1]
-    return np.asarray(1 + (colours[None] - 1) * places[..., None])
+class _Shades:
+    """How weights of small pictures become colours.
+
+    Parameters
+    ----------
+    rows, columns
+        Cells of a picture.
+    """
+
+    def __init__(self, stack: Stack, selection: Selection, rows: int, columns: int) -> None:
+        queries, look = len(stack.queries), selection.look(stack)
+        # Of a cell of several queries, the even share of the first, which sees the fewest keys.
+        plain = replace(
+            look, sinks="show", queries=Side.of(stack.queries, "pieces"), keys=Side.of(stack.keys, "pieces")
+        )
+        self.even = np.array([plain.baseline(row * queries // rows) for row in range(rows)])
+        self.scale = selection.scale
+        self.columns = np.tile(np.array(rgb(STROKE)), (columns, 1))
+        for key, token in enumerate(stack.keys):
+            if token.kind in KINDS:
+                self.columns[key * columns // len(stack.keys)] = rgb(KINDS[token.kind])
+
+    def levels(self, cells: Doubles) -> Levels:
+        """On one scale for all heads, up to a weight of 1."""
+        largest = np.ones((1, cells.shape[1]))
+        even = np.append(self.even, self.even.min())
+        return levels(np.vstack([cells, largest]).astype(np.float32), self.scale, even)
+
+    def picture(self, cells: Doubles, label: str) -> Doubles:
+        found = self.levels(cells)
+        places = found.places[:-1]
+        if found.diverging:
+            return diverging(2 * places - 1, LESS, MORE)
+        colours = self.columns.copy()
+        if label == "first_sink":
+            colours[0] = rgb(PARTS["first"])
+        return np.asarray(1 + (colours[None] - 1) * places[..., None])
 
 
 def _bar(sheet: Sheet, statistics: Mapping[str, Any], layer: int, head: int, place: tuple[float, float, float]) -> None:

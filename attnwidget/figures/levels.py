@@ -14,6 +14,9 @@ from attnwidget.selection import Floats
 _DECADES = 4
 _MOST_TIMES = 64
 
+#: Less than the even share, and more; of the page.
+LESS, MORE = (31, 102, 173), (178, 24, 43)
+
 _NAMES = {
     "linear": "linear scale",
     "sqrt": "square-root scale",

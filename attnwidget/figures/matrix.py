@@ -7,13 +7,11 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from attnwidget.export.colours import FAINT, KINDS, MUTED, QUERY, STROKE
-from attnwidget.figures.levels import Levels, levels
+from attnwidget.figures.levels import LESS, MORE, Levels, levels
 from attnwidget.figures.painter import SMALL, Painter, rgb
 
 #: More cells than this a side become an image: so many rectangles would make a file that nobody can open.
 _MOST_CELLS = 64
-#: Less than the even share, and more; of the page.
-_LESS, _MORE = (31, 102, 173), (178, 24, 43)
 #: What is left of the colour of dimmed keys.
 _DIM = 0.3
 
@@ -56,7 +54,7 @@ def _colours(painter: Painter, scale: Levels) -> NDArray[np.float64]:
     content = painter.content
     places = scale.places
     if scale.diverging:
-        ends = np.where(places[..., None] < 0.5, rgb(_LESS), rgb(_MORE))
+        ends = np.where(places[..., None] < 0.5, rgb(LESS), rgb(MORE))
         shade = np.abs(places - 0.5) * 2
     else:
         of = [KINDS.get(token.kind, STROKE) if painter.special else STROKE for token in content.keys]
@@ -74,7 +72,7 @@ def _bar(painter: Painter, scale: Levels) -> None:
     box = painter.ax.inset_axes((1.04, 0.0, 0.035, 1.0))
     places = np.linspace(1, 0, 256)[:, None]
     if scale.diverging:
-        ends = np.where(places[..., None] < 0.5, rgb(_LESS), rgb(_MORE))
+        ends = np.where(places[..., None] < 0.5, rgb(LESS), rgb(MORE))
         ramp = 1 + (ends - 1) * np.abs(places - 0.5)[..., None] * 2
     else:
         ramp = 1 + (np.array(rgb(STROKE)) - 1) * places[..., None]

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from attnwidget.export.canvas import Colour
 from attnwidget.export.colours import FAINT, INK, MUTED, STROKE
@@ -19,7 +20,8 @@ from attnwidget.figures.painter import SMALL, rgb
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
-    from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
 
 #: Inches of a line of small letters; and of a letter, on average.
 LINE, _LETTER = 0.135, 0.055
@@ -73,11 +75,11 @@ class Sheet:
         """Only its edge."""
         self.box(x, y, width, height, fill=False, edgecolor=rgb(colour), linewidth=line)
 
-    def picture(self, x: float, y: float, width: float, height: float, colours: NDArray[np.float64]) -> None:
+    def picture(self, x: float, y: float, width: float, height: float, colours: Doubles) -> None:
         """Cells [rows, columns, rgb], 0 to 1."""
         self.ax.imshow(colours, extent=(x, x + width, y + height, y), interpolation="nearest", aspect="auto")
 
-    def scale(self, x: float, y: float, stops: NDArray[np.float64], ticks: Iterable[tuple[float, str]]) -> None:
+    def scale(self, x: float, y: float, stops: Doubles, ticks: Iterable[tuple[float, str]]) -> None:
         """A bar of colours [steps, rgb] with numbers under it; an inch and a half wide."""
         self.picture(x, y, 1.5, 0.08, stops[None])
         self.frame(x, y, 1.5, 0.08)
@@ -100,18 +102,18 @@ class Sheet:
         return self.ax
 
 
-def shaded(shares: NDArray[np.float64], colour: Colour = STROKE) -> NDArray[np.float64]:
+def shaded(shares: Doubles, colour: Colour = STROKE) -> Doubles:
     """From white to a colour: [..., rgb] of shares 0 to 1."""
     return np.asarray(_WHITE + (np.array(rgb(colour)) - 1) * np.clip(shares, 0, 1)[..., None])
 
 
-def diverging(shares: NDArray[np.float64], less: Colour, more: Colour) -> NDArray[np.float64]:
+def diverging(shares: Doubles, less: Colour, more: Colour) -> Doubles:
     """From one colour over white to another: [..., rgb] of shares −1 to 1."""
     size = np.clip(np.abs(np.nan_to_num(shares)), 0, 1)[..., None]
     ends = np.where((shares < 0)[..., None], rgb(less), rgb(more))
     return np.asarray(1 + (ends - 1) * size)
 
 
-def readable(ground: NDArray[np.float64]) -> Colour:
+def readable(ground: Doubles) -> Colour:
     """Ink or white, whichever stands out from a colour."""
     return INK if float(ground @ (0.299, 0.587, 0.114)) > 0.55 else (255, 255, 255)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attnwidget.answers.steps import parts_of
 from attnwidget.description import one_line
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from attnwidget.inputs.tokens import Token
     from attnwidget.layers import Parts
     from attnwidget.selection import Selection
-
-Doubles = NDArray[np.float64]
 
 #: Keys of a long text that are shown, those of the largest weights. As on the page.
 _MOST_KEYS = 40

@@ -215,6 +215,37 @@ def test_a_finger_sees_first_then_opens_or_collects(browser: Browser, view: Attn
     context.close()
 
 
+def test_pictures_relative_to_an_even_share(opened: Opened, view: AttnView, attention: Attention) -> None:
+    view.mode, view.scale = "heads", "relative"
+    shown = opened.view(view)
+    expect(shown.find(".filter")).to_be_visible()
+    assert shown.find(".legend .legend-tick").all_inner_texts() == ["≤1/16×", "1×", "16×"]
+    expect(shown.find(".legend")).to_contain_text("÷ even share")
+    # Of layer 0 head 2, which looks at the previous token: red on that diagonal, blue beside it.
+    weights = attention.weights(0, 2)
+    middle = point(shown, 0, 2)
+    frame, canvas = shown.find(".here").bounding_box(), shown.find(".atlas-heads canvas").bounding_box()
+    assert frame is not None
+    assert canvas is not None
+    size = frame["width"] - 6
+    pixels = shown.find(".atlas-heads canvas").evaluate(
+        """(canvas, [x, y, cell, n]) => {
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height), at = [];
+            for (let row = 0; row < n; row++) for (let column = 0; column < n; column++) {
+                const place = [x + (column + 0.5) * cell / n, y + (row + 0.5) * cell / n].map(Math.round);
+                const pixel = 4 * (place[1] * canvas.width + place[0]);
+                at.push([...data.slice(pixel, pixel + 3)]);
+            }
+            return at;
+        }""",
+        [middle[0] - canvas["x"] - size / 2, middle[1] - canvas["y"] - size / 2, size, len(weights)],
+    )
+    red = np.array(pixels).reshape(*weights.shape, 3)
+    warm = red[..., 0].astype(int) - red[..., 2]
+    assert (warm[weights > 2 / len(weights)] > 20).all()
+    assert (warm[weights < 0.3 / len(weights)] < -20).all()
+
+
 # ---- both ways
 
 

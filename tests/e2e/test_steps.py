@@ -172,16 +172,21 @@ def test_softcap_mask_bias_and_sink_have_columns(opened: Opened, make_model: Cal
     assert "without a key" in sink.inner_text()
 
 
-def test_a_narrow_page_scrolls_the_figure_only(opened: Opened, view: AttnView) -> None:
+def test_a_narrow_page_shows_a_stretch_of_the_columns(opened: Opened, view: AttnView, attention: Attention) -> None:
     view.mode, view.heads, view.lang = "steps", [7], "ja"
     shown = settled(opened.view(view, width=400), 3, 7, HUNGRY)
-    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 400
-    inner, outer = shown.find(".steps-scroll").evaluate("e => [e.scrollWidth, e.clientWidth]")
-    assert inner > outer
-    assert "横にスクロール" in shown.find(".steps-sideways").inner_text()
-    shown.find(".steps-scroll").evaluate("e => { e.scrollLeft = 9999 }")
-    left = [shown.find(f"tr[data-key='3'] {cell}").bounding_box() for cell in ("th", "td >> nth=-1")]
-    assert all(box is not None and 0 <= box["x"] < 400 for box in left), "the key stays in sight beside its value"
+    columns = {"weights": ["label", "sum", "scaled", "weight"], "products": ["label", "k", "qk"]}
+    columns["values"] = ["label", "weight", "wv"]
+    for stretch, names in columns.items():
+        shown.choose(stretch)
+        heads = shown.find(".steps-head").evaluate_all("all => all.map(e => e.dataset.column)")
+        assert heads == names
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= 400
+        inner, outer = shown.find(".steps-scroll").evaluate("e => [e.scrollWidth, e.clientWidth]")
+        assert inner <= outer, "nothing to scroll"
+        assert shown.find("tr.steps-output td").count() >= 1
+    assert shown.ink(".steps-canvas") > 2000
+    assert weights(shown) == [format_weight(float(x)) for x in attention.weights(3, 7)[HUNGRY]]
 
 
 LIVE = """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from opened import Opened, Shown
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from attnwidget import Attention, AttnView
 from attnwidget.answers import answer, read
@@ -165,7 +166,30 @@ def test_it_fits_a_narrow_page_in_japanese(opened: Opened, view: AttnView) -> No
     view.mode, view.lang = "trace", "ja"
     shown = settled(opened.view(view, width=400), HUNGRY, CHASED)
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= 400
-    assert "12個中" in hover(shown, 0, 5, 9)
+    under = shown.find(".trace-under")
+    # Each map says its strongest cell, or the one that is pointed at.
+    assert "層5 ヘッド9" in under.first.inner_text()
     before = shown.find(".trace-maps").bounding_box()
-    shown.rest()
+    hover(shown, 0, 2, 3)
+    expect(under.first).to_contain_text("層2 ヘッド3")
+    assert "12個中" in under.first.inner_text()
     assert shown.find(".trace-maps").bounding_box() == before, "nothing jumps when the sentence changes"
+
+
+def test_a_finger_reads_a_cell_and_then_opens_it(browser: Browser, view: AttnView, tmp_path: Path) -> None:
+    view.mode = "trace"
+    path = tmp_path / "page.html"
+    path.write_text(view.to_html(), encoding="utf-8")
+    context = browser.new_context(viewport={"width": 400, "height": 900}, has_touch=True)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    shown = settled(Shown(page), HUNGRY, CHASED)
+    for _ in range(2):
+        canvas, position = cell(shown, 1, 4, 2)
+        expect(shown.find("[data-value=trace]")).to_have_attribute("aria-checked", "true")
+        canvas.tap(position=position)
+        if shown.find("[data-value=trace][aria-checked=true]").count():
+            expect(shown.find(".trace-under").nth(1)).to_contain_text("Layer 4 head 2")
+    expect(shown.find("[data-value=lines]")).to_have_attribute("aria-checked", "true")
+    assert (shown.layer(), shown.pressed_heads()) == (4, [2])
+    context.close()

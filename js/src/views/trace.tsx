@@ -149,6 +149,8 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
   const [queries, keys] = [store.queries.value, store.keys.value];
   const both = traced.ways.every((way) => way.state === "shown") && traced.query !== traced.key;
   const side = both && width >= TWO_MAPS;
+  // Then numbers stand under each map, and not above both.
+  const narrow = width < TWO_MAPS;
   const mapWidth = side ? Math.floor((width - 28) / 2) : width;
   const max = traced.ways.reduce((most, way) => way.weight.reduce((a, b) => (b > a ? b : a), most), 0);
   const first = firstCells(stack);
@@ -186,7 +188,7 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
   return (
     <>
       <p class="trace-say" aria-live="polite">
-        {cursor.value && side ? say(cursor.value.way, cell(cursor.value), cursor.value) : t("trace.read")}
+        {cursor.value && !narrow ? say(cursor.value.way, cell(cursor.value), cursor.value) : t("trace.read")}
       </p>
       <div class="trace-maps" data-side={side ? "" : undefined}>
         {traced.ways.map((way, index) => {
@@ -218,7 +220,7 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
                   onOpen={open}
                 />
               </div>
-              {!side && (
+              {narrow && (
                 <p class="trace-under" aria-live="polite">
                   {under(which)}
                 </p>
