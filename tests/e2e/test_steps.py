@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 import torch
 from lab import Lab
 from opened import Opened, Shown
@@ -18,7 +17,7 @@ from attnwidget import Attention, AttnView, capture
 from attnwidget.wire.codec import format_weight
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 DOG, HUNGRY = 2, 9
 
@@ -197,13 +196,6 @@ text = " ".join(["The dog chased the cat because it was hungry."] * 20)
 view = AttnView(capture({path!r}, text), layer=3, mode="steps")
 view
 """
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    server = Lab(tmp_path)
-    yield server
-    server.stop()
 
 
 def test_a_live_page_asks_python_and_both_see_what_is_chosen(lab: Lab, browser: Browser, minilm_path: str) -> None:
