@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"only {QUICK} tokens")
     parser.add_argument("--fresh", action="store_true", help="measure again what the folder has")
     parser.add_argument(
-        "--timeout", type=float, default=150, help="seconds a process may take before it counts as stuck"
+        "--timeout", type=float, default=120, help="seconds a process may take before it counts as stuck"
     )
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for compare.json and compare.md")
     parser.add_argument("--against", type=Path, nargs=2, metavar="JSON", help="compare two results, measure nothing")

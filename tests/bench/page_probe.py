@@ -34,9 +34,11 @@ FLAGS = [
 #: What BertViz asks a CDN for, from a folder: `CDN` with d3.min.js, jquery.min.js and require.js in it.
 CDN = Path(os.environ.get("CDN", Path.home() / ".cache" / "attn-bench" / "vendor"))
 #: Times that each thing is done, unless that takes longer than so many seconds: what is slow is measured well at once.
-REPEATS, ENOUGH = 9, 6
+REPEATS, ENOUGH = 7, 6
+#: Times that a page is opened, likewise.
+OPENS = 5
 #: Milliseconds without work after which a page counts as complete, and most seconds to wait for that.
-QUIET, LONGEST = 250, 90
+QUIET, LONGEST = 200, 60
 
 
 def _centre(page: Page, selector: str, index: int, root: str = "document") -> tuple[float, float]:
@@ -243,7 +245,7 @@ def probe(name: str, path: Path, tell: Callable[[dict[str, Any]], None]) -> None
     out: dict[str, Any] = {"errors": log}
     with sync_playwright() as playwright:
         opens = []
-        for turn in range(3):
+        for turn in range(OPENS):
             browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
             started = time.perf_counter()
             page, cdp = opened(browser, path.resolve().as_uri(), adapter.ready, log)
@@ -251,7 +253,7 @@ def probe(name: str, path: Path, tell: Callable[[dict[str, Any]], None]) -> None
             renderer = Renderer(browser, page)
             renderer.settle(page)
             opens.append((renderer.main - renderer.spun, renderer.all - renderer.spun, wall))
-            if turn == 2 or sum(x[0] for x in opens) > ENOUGH * 1000:
+            if turn == OPENS - 1 or sum(x[0] for x in opens) > ENOUGH * 1000:
                 break
             browser.close()
         out["open_ms"], out["open_all_ms"] = (statistics.median(x[i] for x in opens) for i in (0, 1))
@@ -281,7 +283,7 @@ def probe(name: str, path: Path, tell: Callable[[dict[str, Any]], None]) -> None
             tell(out)
             page.mouse.move(2, 2)
             renderer.settle(page)
-        if "hover" in adapter.actions:
+        if "hover" in adapter.actions and out["hover_ms"] < 1000:
             out["sweep"] = frames(page, cdp, adapter.actions["hover"])
         tell(out | {"looking_ms": looking})
         browser.close()
