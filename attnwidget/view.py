@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from attnwidget.compared import ComparedView
 from attnwidget.holdings import HOLDINGS
 from attnwidget.packing import packed
 from attnwidget.requests import Requests
+from attnwidget.state import BINARY, CODE
 
 if TYPE_CHECKING:
     from attnwidget.statistics.corpus import HeadProfile
@@ -24,6 +26,16 @@ ALL_AT_ONCE = 2 * 2**20
 _BUNDLE = Path(__file__).parent / "static" / "widget.js"
 # Python stays usable in a source tree that was never built; the page then says what is missing.
 _NOT_BUILT = "export default { render({ el }) { el.textContent = 'attnwidget: run npm run build in js/ first.'; } };"
+
+
+def _code() -> Path | str:
+    """The page's code: its file while somebody works on it, else its text.
+
+    Given a file, anywidget has it tell every view of its changes, and so keeps every view that ever was in memory.
+    """
+    if not _BUNDLE.exists():
+        return _NOT_BUILT
+    return _BUNDLE if os.environ.get("ANYWIDGET_HMR") == "1" else _BUNDLE.read_text(encoding="utf-8")
 
 
 class AttnView(ComparedView):
@@ -142,7 +154,7 @@ class AttnView(ComparedView):
     traitlets.traitlets.TraitError: layer: 6 is not valid. Valid: 0 to 5
     """
 
-    _esm = _BUNDLE if _BUNDLE.exists() else _NOT_BUILT
+    _esm = _code()
 
     def __init__(
         self,
@@ -272,7 +284,19 @@ class AttnView(ComparedView):
             requests.stop()
             HOLDINGS.drop(self)
             self._data = self._other = None
+            self._drawn.clear()
+            if self.comm is not None:
+                self._empty()
         super().close()
+
+    def _empty(self) -> None:
+        """Let go of all bytes on every page too: hosts keep the model of a closed widget, with what it has last."""
+        self._complete = False
+        with self.hold_sync():
+            for name in (*BINARY, *CODE):
+                self.set_trait(name, type(getattr(self, name))())
+        # Backbone's models keep what they had before the last change as well.
+        self.send_state("status")
 
     def _show(self, data: Attention, wanted: object) -> None:
         """Set every trait that follows from the capture, and bring the others to what it has."""

@@ -176,6 +176,15 @@ function ofCore(text, build) {
   return `export const build=${JSON.stringify(build)};export default(core)=>{const{${given}}=core;${body};return{${made}}};`;
 }
 
+/**
+ * The module of notebooks, whose code runs once a page: anywidget imports it anew for every widget, and what a browser
+ * has made of a module stays for as long as the page does, 0.9 MB each. Of a function that is never called it makes
+ * hardly anything.
+ */
+function once(text, build) {
+  return `const key=Symbol.for("attnwidget ${build}");globalThis[key]??=(()=>{${text}return made.default})();export default globalThis[key];`;
+}
+
 /** Builds widget.js and more.js: esbuild tells what is of the first alone, of the second alone, and of both. */
 async function buildParts() {
   const { outputFiles, metafile } = await build({
@@ -193,12 +202,13 @@ async function buildParts() {
   const whole = await build({
     ...COMMON,
     stdin: { contents: 'export { default } from "first.js";', resolveDir: here },
-    format: "esm",
+    format: "iife",
+    globalName: "made",
     plugins: [joined(first, shared, name)],
   });
   const of = (entry) => ({ inputs: metafile.outputs[relative(here, join(out, entry))]?.inputs ?? {} });
   return [
-    ...(await finish("widget.js", whole.outputFiles[0].text, metafile)),
+    ...(await finish("widget.js", once(whole.outputFiles[0].text, name), metafile)),
     ...(await finish("more.js", ofCore(second, name), of("more.js"))),
   ];
 }

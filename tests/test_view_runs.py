@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import traitlets
+from comms import wired  # noqa: F401
 from ipywidgets.widgets.widget import _instances
 from made import softmax, wait_for
 from views import encoder_decoder, message, sent
@@ -130,6 +131,38 @@ def test_a_closed_view_holds_nothing(view: AttnView) -> None:
     assert view.model_id is None if view.comm else True
     assert "closed" in repr(view)
     assert threading.active_count() <= before
+
+
+def test_a_closed_view_is_no_longer_in_memory() -> None:
+    view = AttnView(encoder_decoder())
+    everything = view._repr_mimebundle_()
+    gone = weakref.ref(view)
+    view.close()
+    del view, everything
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("wired")
+def test_a_closed_view_takes_its_bytes_from_the_page() -> None:
+    """JupyterLab keeps the models of closed widgets, as they were last and as they were before the last change."""
+    view = AttnView(encoder_decoder())
+    view.bring_more()
+    wire = view.comm
+    wire.sent.clear()
+    view.close()
+    (_, first, buffers), (_, second, _), last = wire.sent
+    assert last[0] == "comm_close"
+    assert first["state"].pop("more") == ""
+    assert [path for (path,) in first["buffer_paths"]] == ["attention"]
+    assert buffers == [b""]
+    assert second["method"] == "update"
+    assert second["state"]
+    wire.sent.clear()
+    view.close()
+    assert wire.sent == []
+    with pytest.raises(RuntimeError):
+        view.to_html()
 
 
 def test_a_failed_view_leaves_nothing_behind() -> None:

@@ -1,10 +1,11 @@
 # ruff: noqa: T201
 """Load on one JupyterLab page and its kernel: many views, many layer switches and hovers, closing, re-running.
 
-    python tests/bench/soak.py [--views 50] [--switches 1000] [--moves 10000] [--runs 100]
+    python tests/bench/soak.py [--views 50] [--rounds 3] [--switches 1000] [--moves 10000] [--runs 100]
 
 Drives a real JupyterLab in Chromium and prints a table of memory after garbage collection on both sides. Takes some
-minutes. Views are of 8 layers × 8 heads × 96 tokens; the one that is switched is of 256 tokens, whose layers come one
+minutes. What the host keeps of a closed widget of its own is measured beside: a widget that does nothing, whose code is
+as long. Views are of 8 layers × 8 heads × 96 tokens; the one that is switched is of 256 tokens, whose layers come one
 by one from the kernel.
 """
 
@@ -51,6 +52,15 @@ for view in views:
     view.close()
 del views, view
 """
+#: A widget that does nothing, with as much code.
+PLAIN = """
+import anywidget
+class Plain(anywidget.AnyWidget):
+    _esm = "export default {{ render({{ el }}) {{ el.className = 'plain'; }} }} /*" + "x" * len(long._esm) + "*/"
+views = [Plain() for _ in range({views})]
+for view in views:
+    display(view)
+"""
 AGAIN = """
 holdings.set_limit(64_000_000)
 again = AttnView(attention(128))
@@ -95,13 +105,13 @@ class Soak:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (("views", 50), ("switches", 1000), ("moves", 10_000), ("runs", 100)):
+    for name, value in (("views", 50), ("rounds", 3), ("switches", 1000), ("moves", 10_000), ("runs", 100)):
         parser.add_argument(f"--{name}", type=int, default=value)
     args = parser.parse_args()
-    cells = [MADE, MEMORY, MANY.format(views=args.views), CLOSED, AGAIN]
+    cells = [MADE, MEMORY, MANY.format(views=args.views), CLOSED, AGAIN, PLAIN.format(views=args.views)]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        lab = Lab(Path(folder))
+        lab = Lab(Path(folder), {})
         try:
             page = browser.new_page(viewport={"width": 1200, "height": 1000})
             page.set_default_timeout(600_000)
@@ -136,13 +146,20 @@ def soak(soak: Soak, args: argparse.Namespace) -> None:
             page.mouse.move(left + (box["width"] - 5 if line % 2 else 5), y, steps=100)
         soak.measure(f"{(part + 1) * args.moves // 2} hover moves")
 
-    notebook.run(2)
-    # Notebooks draw what is scrolled to.
-    expect(page.locator("div.attnwidget")).to_have_count(args.views + 1)
-    soak.measure(f"{args.views} more views")
-    notebook.run(3)
-    expect(page.locator("div.attnwidget")).to_have_count(1)
-    soak.measure("those closed")
+    for _ in range(args.rounds):
+        notebook.run(2)
+        # Notebooks draw what is scrolled to.
+        expect(page.locator("div.attnwidget")).to_have_count(args.views + 1)
+        soak.measure(f"{args.views} more views")
+        notebook.run(3)
+        expect(page.locator("div.attnwidget")).to_have_count(1)
+        soak.measure("those closed")
+    for _ in range(args.rounds):
+        notebook.run(5)
+        expect(page.locator("div.plain")).to_have_count(args.views)
+        notebook.run(3)
+        expect(page.locator("div.plain")).to_have_count(0)
+        soak.measure(f"{args.views} widgets of nothing, closed")
 
     for done in range(args.runs):
         notebook.run(4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from bridged import Bridged, LiveView
+from bridged import SCRIPT, Bridged, LiveView
 from playwright.sync_api import Browser, Page, expect
 
 from attnwidget import Attention
@@ -52,6 +52,19 @@ def test_a_view_that_was_saved_with_it_needs_nobody(page: Page, attention: Atten
     shown = Bridged(page, LiveView(attention, mode="trace"))
     expect(shown.find(".trace")).to_be_visible()
     assert shown.complaints == []
+
+
+def test_the_code_runs_once_however_many_widgets_bring_it(page: Page) -> None:
+    """Hosts import the module anew for every widget, and a browser never forgets what it made of one."""
+    same = page.evaluate(
+        """async text => {
+            const brought = () => import(URL.createObjectURL(new Blob([text], {type: "text/javascript"})));
+            const [one, two] = [await brought(), await brought()];
+            return one !== two && one.default === two.default && typeof one.default.render === "function";
+        }""",
+        SCRIPT.read_text(encoding="utf-8"),
+    )
+    assert same
 
 
 def test_code_of_another_build_is_refused_in_words(page: Page, attention: Attention) -> None:
