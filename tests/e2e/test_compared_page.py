@@ -11,7 +11,7 @@ from opened import Opened, Shown
 from playwright.sync_api import expect
 from test_accessibility import settled, violations
 
-from attnwidget import Attention, AttnView
+from attnwidget import Attention, AttnView, capture
 
 
 def pixels(shown: Shown, cells: int) -> NDArray[np.int64]:
@@ -196,6 +196,61 @@ def test_the_table_lists_both_sides(opened: Opened, compared: AttnView, attentio
     shown.find(".cmp-tokens-query [data-index='2']").click()
     expect(rows).to_have_count(12)
     assert rows.first.locator("th").first.inner_text().split() == ["2", attention.tokens[2].text]
+
+
+def printed(shown: Shown) -> NDArray[np.float64]:
+    """The changes beside the keys."""
+    said = shown.find(".cmp-tokens-key .cmp-change").all_inner_texts()
+    return np.array([float(text.replace("−", "-")) for text in said])
+
+
+def test_it_is_the_difference_of_what_each_side_shows(opened: Opened, attention: Attention) -> None:
+    shown = opened.view(AttnView.compare((attention, 1), (attention, 4), heads=[2], selected_queries=[3]))
+    weights = [attention.weights(layer, 2)[3].astype(float) for layer in (1, 4)]
+    norms = [attention.value_norms(layer) for layer in (1, 4)]
+    written = [w * norm[2] / (w * norm[2]).sum() for w, norm in zip(weights, norms, strict=True) if norm is not None]
+    assert np.abs(printed(shown) - (weights[1] - weights[0])).max() < 0.0016
+    shown.choose("contribution")
+    expect(shown.find(".compare .ledger")).to_contain_text("Contribution that lies elsewhere")
+    change = written[1] - written[0]
+    assert np.abs(printed(shown) - change).max() < 0.003
+    moved = float(re.findall(r"([\d.]+) %", shown.find(".compare .ledger").inner_text())[0])
+    assert abs(moved - 50 * np.abs(change).sum()) < 0.5
+    expect(shown.find(".caveats")).to_contain_text("A contribution is the length")
+
+    shown.choose("weight")
+    special = [token.kind in ("cls", "sep", "other") for token in attention.tokens]
+    shown.choose("leave_out")
+    left = np.where(special, 0, weights[1] - weights[0])
+    assert np.abs(printed(shown) - left).max() < 0.0016
+    expect(shown.find(".compare .note").first).to_contain_text("left out of both sides")
+    shown.choose("renormalise")
+    scaled = [np.where(special, 0, w) / np.where(special, 0, w).sum() for w in weights]
+    assert np.abs(printed(shown) - (scaled[1] - scaled[0])).max() < 0.01
+    # The heads are ranked by their weights on all tokens, and that is said.
+    expect(shown.find(".caveats")).to_contain_text("The order of the heads is by their weights on all tokens")
+
+
+def test_a_side_without_values_is_compared_by_weight(opened: Opened, compared: AttnView) -> None:
+    compared.measure, compared.aggregate = "contribution", "rollout"
+    shown = opened.view(compared)
+    said = shown.find(".compare .note").first
+    expect(said).to_contain_text("weights are compared")
+    expect(said).to_contain_text("Rollouts are not compared")
+    expect(shown.find(".compare .ledger")).to_contain_text("Weight that lies elsewhere")
+
+
+def test_words_are_compared_as_words(opened: Opened, minilm_path: str) -> None:
+    found = capture(minilm_path, "Transformers outperform unbelievably")
+    assert isinstance(found, Attention)
+    shown = opened.view(AttnView.compare((found, 1), (found, 4), heads=[2], unit="words"))
+    words = found.by_word()
+    names = shown.find(".cmp-tokens-key .cmp-name").all_inner_texts()
+    assert [name.strip() for name in names] == [token.text for token in words.tokens]
+    assert len(names) < len(found.tokens)
+    shown.find(".cmp-tokens-query [data-index='1']").click()
+    change = words.weights(4, 2)[1].astype(float) - words.weights(1, 2)[1]
+    assert np.abs(printed(shown) - change).max() < 0.003
 
 
 def test_other_modes_say_that_they_show_one_side(opened: Opened, compared: AttnView) -> None:
