@@ -39,10 +39,10 @@ MODES = ("lines", "matrix", "heads", "profile", "trace", "steps")
 WIDTHS = (1000, 400)
 #: Taller pages are cut; a thumbnail of a sheet is so wide.
 TALLEST, THUMB = 2400, 460
+#: Of the model that reads the long text.
+LAYERS = 6
 
 WORDS = {"en": "The dog chased the cat", "ja": "犬が猫を追いかけた"}
-#: What is chosen, so that the picture shows a focus.
-CHOSEN: dict[str, dict[str, Any]] = {"matrix": {"heads": [8]}, "steps": {"heads": [8]}}
 
 
 def long_text(tokens: int, tokenizer: Any) -> str:
@@ -128,10 +128,13 @@ class Gallery:
 def looks(view: AttnView) -> Iterator[tuple[str, str]]:
     """The page of every mode."""
     for mode in MODES:
-        chosen = {"heads": [], **CHOSEN.get(mode, {})}
-        for name, value in {"mode": mode, **chosen}.items():
-            setattr(view, name, value)
+        view.mode, view.heads = mode, heads_of(view, mode)
         yield mode, view.to_html()
+
+
+def heads_of(view: AttnView, mode: str) -> list[int]:
+    """One head where a picture is of one; else none is chosen."""
+    return [min(8, view.stacks[0]["layers"][view.layer]["heads"] - 1)] if mode in ("matrix", "steps") else []
 
 
 def short(gallery: Gallery, minilm: str) -> None:
@@ -216,10 +219,12 @@ def long(gallery: Gallery, tokens: int) -> None:
     """The modes over a long text, with a model that answers."""
     place = models.folder("smollm2")
     tokenizer = transformers.AutoTokenizer.from_pretrained(place)
-    model = transformers.AutoModelForCausalLM.from_pretrained(place).eval()
+    # Its first layers are enough to look at, and take a fifth of the time.
+    model = transformers.AutoModelForCausalLM.from_pretrained(place, num_hidden_layers=LAYERS).eval()
     attention = capture(model, long_text(tokens, tokenizer), tokenizer=tokenizer)
     for mode in MODES:
-        view = AttnView(attention, mode=mode, layer=12, **CHOSEN.get(mode, {}))
+        view = AttnView(attention, mode=mode, layer=LAYERS // 2)
+        view.heads = heads_of(view, mode)
         for width in WIDTHS:
             page = gallery.page(width, width == 400)
             page.goto("about:blank")

@@ -22,7 +22,7 @@ export function Brought({ view, children }: Props) {
   let text = t("more.waiting");
   if (failed) text = failed instanceof NoKernelError ? t("more.missing") : failed.message;
   return (
-    <p class="absence" role="status">
+    <p class="absence brought" role="status">
       {text}
     </p>
   );
