@@ -171,14 +171,23 @@ def heading(attention: Attention, selection: Selection) -> list[str]:
 
 
 def links(attention: Attention, selection: Selection, count: int = 5) -> list[str]:
-    """The lines of a repr that name the strongest links of the heads in view: their mean weights, by token."""
+    """The lines of a repr that name the strongest links of the heads in view: their mean weights, by token.
+
+    Links that the view does not draw are left out: of other tokens where some are chosen, of other pairs, to keys left
+    out.
+    """
     stack = attention.stacks[selection.stack]
     selection = replace(selection, unit="pieces", aggregate="mean")
-    addresses, rows = selection.addresses(stack), selection.rows(stack)
+    addresses, stretch, look = selection.addresses(stack), selection.rows(stack), selection.look(stack)
+    drawn = look.shown_rows
+    rows = [row for row in stretch if drawn[row] and (not selection.queries or row in selection.queries)]
     if not addresses or not rows or not stack.keys:
         return [f"  {one_line(selection.label(stack), 100)}"]
     weights = mean_weights(attention, selection.stack, addresses, rows)
-    part = f", queries {rows[0]} to {rows[-1]}" if len(rows) < len(stack.queries) else ""
+    weights[:, look.hidden] = 0
+    if selection.keys:
+        weights[:, np.isin(np.arange(len(stack.keys)), selection.keys, invert=True)] = 0
+    part = f", queries {stretch[0]} to {stretch[-1]}" if len(stretch) < len(stack.queries) else ""
     lines = [f"  {selection.label(stack)}{part}; strongest links (weight, query → key):"]
     for query, key, weight in strongest(weights, rows, count):
         source, target = (one_line(t.text, _LONGEST_TOKEN) for t in (stack.queries[query], stack.keys[key]))

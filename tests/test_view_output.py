@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from views import TOKENS
 
+from attnwidget.inputs.tokens import Token
 from attnwidget.view import AttnView
 
 
@@ -57,6 +59,34 @@ def test_the_text_says_something(view: AttnView) -> None:
     view.heads = [1]
     assert "L0 H1" in repr(view)
     assert "attn.html" in text
+
+
+def _links(view: AttnView) -> list[tuple[int, int]]:
+    """Query and key of every link that the text names."""
+    return [(int(q), int(k)) for q, k in re.findall(r"^    \d\.\d+  (\d+) .* → (\d+) ", repr(view), re.MULTILINE)]
+
+
+def test_the_text_names_links_that_the_view_draws(view: AttnView) -> None:
+    weights = view.attention_data.weights(0).mean(axis=0)
+    view.selected_queries = [3, 1]
+    assert {query for query, _ in _links(view)} <= {1, 3}
+    assert len(_links(view)) == 5
+    view.selected_keys = [2]
+    assert _links(view) == [(query, 2) for query in sorted((1, 3), key=lambda row: -weights[row, 2])]
+    view.selected_queries = []
+    assert [key for _, key in _links(view)] == [2] * 5
+    view.selected_keys = []
+    view.sinks = "leave_out"
+    assert {key for _, key in _links(view)}.isdisjoint({0, 6})
+
+
+def test_the_text_of_a_pair_names_links_of_the_segments_shown() -> None:
+    rng = np.random.default_rng(3)
+    tokens = [Token(text, text, segment=int(place > 2)) for place, text in enumerate("abcdef")]
+    pair = AttnView.from_arrays(rng.dirichlet(np.ones(6), (1, 1, 6)), tokens, pair="ab")
+    assert len(_links(pair)) == 5
+    assert all(query < 3 <= key for query, key in _links(pair))
+    pair.close()
 
 
 def test_the_text_of_several_stacks_names_them(stacked: AttnView) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import nbclient
 import nbformat
+import numpy as np
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "demo.ipynb"
@@ -94,13 +95,15 @@ def smaller(picture: bytes) -> bytes:
     from PIL import Image
 
     shot = Image.open(io.BytesIO(picture)).convert("RGB")
-    counted = sorted(shot.getcolors(shot.width * shot.height), reverse=True)
-    few = [channel for _, colour in counted[: _COLOURS // 2] for channel in colour]
-    spread = shot.quantize(_COLOURS - len(few) // 3, Image.Quantize.MAXCOVERAGE).getpalette()
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(few + spread)
+    colours, place, counts = np.unique(np.asarray(shot).reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    frequent = colours[np.argsort(-counts)[: _COLOURS // 2]]
+    spread = shot.quantize(_COLOURS - len(frequent), Image.Quantize.MAXCOVERAGE).getpalette()
+    palette = np.concatenate([frequent, np.array(spread, np.uint8).reshape(-1, 3)])
+    away = ((colours[:, None].astype(np.int32) - palette[None]) ** 2).sum(axis=2)
+    drawn = Image.fromarray(away.argmin(axis=1).astype(np.uint8)[place].reshape(shot.height, shot.width), "P")
+    drawn.putpalette(palette.tobytes())
     packed = io.BytesIO()
-    shot.quantize(palette=palette, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    drawn.save(packed, "PNG", optimize=True)
     return min(packed.getvalue(), picture, key=len)
 
 
