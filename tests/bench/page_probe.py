@@ -43,8 +43,9 @@ QUIET, LONGEST = 200, 60
 
 def _centre(page: Page, selector: str, index: int, root: str = "document") -> tuple[float, float]:
     box = page.evaluate(
-        f"([s, i]) => {{ const r = {root}.querySelectorAll(s)[i].getBoundingClientRect();"
-        " return [r.x + r.width / 2, r.y + r.height / 2]; }",
+        # Where it is in view already, nothing moves.
+        f"([s, i]) => {{ const it = {root}.querySelectorAll(s)[i]; it.scrollIntoView({{ block: 'nearest' }});"
+        " const r = it.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }",
         [selector, index],
     )
     return box[0], box[1]
