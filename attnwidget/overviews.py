@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from attnwidget.addressing import bin_edges
+from attnwidget.breaks import take_break
 from attnwidget.layers import Floats, Layer
 
 #: Cells of a block (4 MB of float32): small enough for a cache, large enough for the matrix product to run at speed.
@@ -39,9 +40,14 @@ def blocks(layer: Layer, heads: Sequence[int] | None = None, *, cells: int | Non
     step = max(1, (cells or CELLS_AT_ONCE) // max(1, layer.keys))
     for head in range(layer.heads) if heads is None else heads:
         for first in range(0, layer.queries, step):
-            rows = slice(first, min(layer.queries, first + step))
-            start, weights = layer.seen_weights([head], rows) if isinstance(layer, _Sparse) else (0, None)
-            yield Block(head, rows, start, (layer.weights([head], rows) if weights is None else weights)[0])
+            take_break()
+            yield block(layer, head, slice(first, min(layer.queries, first + step)))
+
+
+def block(layer: Layer, head: int, rows: slice) -> Block:
+    """The weights of some rows of one head."""
+    start, weights = layer.seen_weights([head], rows) if isinstance(layer, _Sparse) else (0, None)
+    return Block(head, rows, start, (layer.weights([head], rows) if weights is None else weights)[0])
 
 
 class Pooled:

@@ -8,7 +8,9 @@ Messages (JSON content, one binary buffer at most)::
                     {"kind": "reply", "id": str, "ok": false, "error": str}
 
 A handler only notes what is asked and returns, so that a kernel never stalls on the page. Whoever moves fast
-through the layers wants the last one, hence newest first; a cancelled request gets no reply. What cannot be
+through the layers wants the last one, hence newest first; a cancelled request gets no reply. A long answer takes
+breaks (`attnwidget.breaks`): it ends in the next one once it was cancelled, and newer requests are answered there, so
+that the row under the pointer does not wait for the statistics of the whole text. What cannot be
 understood is answered with an error where it has an id, and left alone where it has none: a message of the page
 must never end up as a traceback in the reader's notebook.
 """
@@ -24,12 +26,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from attnwidget.answers import Asked, read
+from attnwidget.breaks import in_breaks
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 
 #: Requests that may wait; a page asks for one layer at a time, so more means something has gone wrong.
 MOST_WAITING = 256
+#: Answers under way, each begun in a break of the one before.
+MOST_AT_ONCE = 6
 #: Longest id taken from a page.
 LONGEST_ID = 200
 
@@ -47,6 +52,17 @@ class _Request:
 
 
 _NOTHING = Asked("", "")
+
+
+class _UnwantedError(Exception):
+    """Nobody waits for this answer any longer."""
+
+
+@dataclass
+class _UnderWay:
+    request: _Request
+    generation: int
+    cancelled: bool = False
 
 
 class Requests:
@@ -82,8 +98,8 @@ class Requests:
         self._waiting: OrderedDict[str, _Request] = OrderedDict()
         self._cache: OrderedDict[Asked, bytes] = OrderedDict()
         self._generation = 0
-        self._running: str | None = None
-        self._running_cancelled = False
+        # Outermost first: all but the last are in a break.
+        self._under_way: list[_UnderWay] = []
         self._thread: threading.Thread | None = None
 
     @property
@@ -123,13 +139,14 @@ class Requests:
         self.forget()
         with self._lock:
             self._waiting.clear()
-            self._running_cancelled = True
+            for one in self._under_way:
+                one.cancelled = True
 
     def _cancel(self, ident: str) -> None:
         with self._lock:
             self._waiting.pop(ident, None)
-            if self._running == ident:
-                self._running_cancelled = True
+            for one in self._under_way:
+                one.cancelled |= one.request.id == ident
 
     def _put(self, request: _Request) -> None:
         dropped = None
@@ -160,29 +177,49 @@ class Requests:
                 if not self._waiting:
                     self._thread = None
                     return
-                request = self._waiting.popitem()[1]
-                self._running, self._running_cancelled = request.id, False
-                generation = self._generation
-                data = self._kept(request)
-            error = ""
-            if data is None:
-                try:
+                _, request = self._waiting.popitem()
+            self._work_on(request)
+
+    def _work_on(self, request: _Request) -> None:
+        with self._lock:
+            data = self._kept(request)
+            now = _UnderWay(request, self._generation)
+            self._under_way.append(now)
+        error = ""
+        if data is None:
+            try:
+                with in_breaks(lambda: self._break(now)):
                     data = self._answer(request.asked)
-                except Exception as failure:
-                    _log.debug("request %s failed", request, exc_info=True)
-                    error = str(failure) or type(failure).__name__
+            except _UnwantedError:
+                _log.debug("request %s was given up", request)
+            except Exception as failure:
+                _log.debug("request %s failed", request, exc_info=True)
+                error = str(failure) or type(failure).__name__
+        with self._lock:
+            self._under_way.remove(now)
+            if now.generation != self._generation and not error:
+                error = "the view has changed since: ask again"
+            elif data is not None:
+                self._keep(request, data)
+        if now.cancelled:
+            return
+        if error or data is None:
+            self._fail(request, error)
+        else:
+            self._reply(request, data)
+
+    def _break(self, now: _UnderWay) -> None:
+        while True:
             with self._lock:
-                cancelled, self._running = self._running_cancelled, None
-                if generation != self._generation and not error:
-                    error = "the view has changed since: ask again"
-                elif data is not None:
-                    self._keep(request, data)
-            if cancelled:
-                continue
-            if error or data is None:
-                self._fail(request, error)
-            else:
-                self._reply(request, data)
+                if now.cancelled or now.generation != self._generation:
+                    raise _UnwantedError
+                known = [one.request.asked for one in self._under_way]
+                # What is being computed already is not begun once more: it will be there when its turn comes.
+                urgent = next((r for r in reversed(self._waiting.values()) if r.asked not in known), None)
+                if urgent is None or len(known) >= MOST_AT_ONCE:
+                    return
+                del self._waiting[urgent.id]
+            self._work_on(urgent)
 
     def _kept(self, request: _Request) -> bytes | None:
         data = self._cache.get(request.asked)

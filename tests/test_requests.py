@@ -13,6 +13,7 @@ import pytest
 from made import wait_for
 
 from attnwidget.answers import Asked
+from attnwidget.breaks import take_break
 from attnwidget.holdings import Holdings
 from attnwidget.requests import LONGEST_ID, MOST_WAITING, Requests
 
@@ -101,6 +102,75 @@ def test_a_running_request_that_is_cancelled_gets_no_reply_but_its_work_is_kept(
     requests.receive(ask("b"))
     assert page.ids == ["b"]
     assert len(gate.started) == 1
+
+
+class Long:
+    """An answer in steps with a break before each; the test lets it take one at a time."""
+
+    def __init__(self, steps: int = 3) -> None:
+        self.steps, self.done = steps, []
+        self.turns = threading.Semaphore(0)
+
+    def __call__(self, stack: str, layer: int) -> bytes:
+        if layer < 9:
+            for step in range(self.steps):
+                assert self.turns.acquire(timeout=10)
+                take_break()
+                self.done.append((layer, step))
+        else:
+            self.done.append((layer, 0))
+        return f"{stack}/{layer}".encode()
+
+
+def test_what_is_cancelled_ends_in_its_next_break() -> None:
+    long, page = Long(), Page()
+    requests = layer_requests(long, page.send)
+    requests.receive(ask("a", 1))
+    long.turns.release()
+    wait_for(lambda: long.done == [(1, 0)])
+    requests.receive({"kind": "cancel", "id": "a"})
+    long.turns.release()
+    wait_for(lambda: requests.idle)
+    assert long.done == [(1, 0)]
+    assert page.replies == []
+    requests.receive(ask("b", 1))
+    for _ in range(3):
+        long.turns.release()
+    wait_for(lambda: requests.idle)
+    assert page.ids == ["b"], "half an answer is none: it was made anew"
+
+
+def test_newer_requests_are_answered_in_a_break() -> None:
+    long, page = Long(), Page()
+    requests = layer_requests(long, page.send)
+    requests.receive(ask("long", 1))
+    long.turns.release()
+    wait_for(lambda: long.done == [(1, 0)])
+    requests.receive(ask("same", 1))
+    requests.receive(ask("older", 9))
+    requests.receive(ask("newer", 10))
+    assert page.ids == []
+    long.turns.release()
+    wait_for(lambda: page.ids == ["newer", "older"])
+    long.turns.release()
+    wait_for(lambda: requests.idle)
+    assert page.ids == ["newer", "older", "long", "same"]
+    assert [step for layer, step in long.done if layer == 1] == [0, 1, 2], "the same is computed once"
+
+
+def test_another_text_ends_what_is_under_way() -> None:
+    long, page = Long(), Page()
+    requests = layer_requests(long, page.send)
+    requests.receive(ask("a", 1))
+    long.turns.release()
+    wait_for(lambda: bool(long.done))
+    requests.forget()
+    long.turns.release()
+    wait_for(lambda: requests.idle)
+    assert len(long.done) == 1
+    [(content, buffers)] = page.replies
+    assert (content["ok"], list(buffers)) == (False, [])
+    assert "changed" in content["error"]
 
 
 def test_the_thread_ends_when_idle_and_starts_again() -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Exported pages of texts with no more cells (queries · keys · heads of all layers) bring their statistics in any mode.
 MOST_CELLS = 20_000_000
 
+#: Beyond, a page is told where to find them instead: they would take many minutes.
+MOST_ASKED = 1 << 31
+
 _KEPT = (
     "schema",
     "model",
@@ -69,7 +72,20 @@ _made: WeakKeyDictionary[Attention, dict[str, dict[str, Any]]] = WeakKeyDictiona
 
 
 def statistics(data: Attention, stack: str) -> bytes:
-    """The container that answers a request for the statistics of a stack."""
+    """The container that answers a request for the statistics of a stack.
+
+    Raises
+    ------
+    ValueError
+        In words for the page's reader, where the text is so long that they would take many minutes.
+    """
+    chosen = data.stacks[stack]
+    cells = len(chosen.queries) * len(chosen.keys) * sum(layer.heads for layer in chosen.layers)
+    if cells > MOST_ASKED and stack not in _made.get(data, {}):
+        raise ValueError(
+            f"statistics of {cells:.1e} weights would take many minutes: "
+            "profile(model, shorter texts) and AttnView(…, profile=…) show them of a corpus"
+        )
     return packed({stack: of_text(data, stack)})
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from attnwidget.answers.fields import Field, distinct, whole
 from attnwidget.answers.layers import check_layer
 from attnwidget.attention import Attention
+from attnwidget.breaks import take_break
 from attnwidget.layers import Floats
-from attnwidget.overviews import CELLS_AT_ONCE
+from attnwidget.overviews import CELLS_AT_ONCE, block
 from attnwidget.wire import codec
 from attnwidget.wire.container import Packer, number_block
 
@@ -109,7 +110,8 @@ def _pooled(
     step: int,
 ) -> Floats:
     """Largest mean over the heads of each bin; no more than a block of weights is held at a time."""
-    wide = len(data.stacks[stack].keys)
+    record = data._record(layer, data.stacks[stack])
+    wide = record.keys
     first, last = keys
     rows = max(1, CELLS_AT_ONCE // max(1, wide))
     # Whole bins at a time where a block holds any.
@@ -120,7 +122,13 @@ def _pooled(
         stop = min(queries[1], start + rows)
         mean = np.zeros((stop - start, last - first), np.float32)
         for head in heads:
-            mean += data.weights(layer, head, stack=stack, queries=slice(start, stop))[:, first:last]
+            take_break()
+            # Keys that none of these rows sees have no weight.
+            part = block(record, head, slice(start, stop))
+            seen = slice(max(first, part.start), min(last, part.start + part.weights.shape[1]))
+            if seen.start < seen.stop:
+                here = slice(seen.start - part.start, seen.stop - part.start)
+                mean[:, seen.start - first : seen.stop - first] += part.weights[:, here]
         mean /= np.float32(len(heads))
         if step == 1:
             out[start - queries[0] : stop - queries[0]] = mean

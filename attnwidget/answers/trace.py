@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from attnwidget.answers.layers import check_stack
 from attnwidget.attention import Attention
+from attnwidget.breaks import take_break
 from attnwidget.statistics.setting import Setting
 from attnwidget.wire import codec
 from attnwidget.wire.container import Packer, number_block
@@ -136,4 +137,5 @@ def numbers(
 def _blocks(rows: list[int], row_cells: int) -> Iterator[list[int]]:
     step = max(1, _AT_ONCE // max(1, row_cells))
     for start in range(0, len(rows), step):
+        take_break()
         yield rows[start : start + step]

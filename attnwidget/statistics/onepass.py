@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnwidget.attention import Attention
+from attnwidget.breaks import take_break
 from attnwidget.statistics.rows import KINDS
 from attnwidget.statistics.setting import F8, NEIGHBOURS, OFFSETS, REACH, ROWS, Setting
 
@@ -163,6 +164,7 @@ def _weights(
 
     for layer, count in zip(layers, heads, strict=True):
         for first in range(0, count, at_once):
+            take_break()
             some = range(first, min(count, first + at_once))
             if held and held + len(some) > at_once:
                 yield start, flush()

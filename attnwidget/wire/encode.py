@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from attnwidget.breaks import take_break
 from attnwidget.overviews import Block as WeightBlock
 from attnwidget.statistics.rows import KINDS, entropies, kind_sums
 from attnwidget.wire import codec, large, top
@@ -213,6 +214,7 @@ def _parts(attention: AttentionLike, name: str, layer: int, shape: tuple[int, in
         for start in range(0, queries, rows):
             block = slice(start, min(start + rows, queries))
             which = None if rows >= queries else block
+            take_break()
             yield _Part(some, block, attention.weights(layer, chosen, stack=name, queries=which))
 
 

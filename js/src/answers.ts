@@ -14,12 +14,14 @@ export type AnswerState =
 /** Milliseconds. Whoever comes back to what failed asks again; but the failure itself is looked at, and must not. */
 export const RETRY = 1000;
 
-/** Answers kept: enough to go back and forth; the ones not seen for longest go first. */
+/** Answers kept, and their bytes: enough to go back and forth; the ones not seen for longest go first. */
 const MOST_KEPT = 48;
+const MOST_BYTES = 32 * 2 ** 20;
 
 export class Answers {
   private readonly known = new Map<string, Signal<AnswerState>>();
   private readonly failedAt = new Map<string, number>();
+  private readonly sizes = new WeakMap<Signal<AnswerState>, number>();
   private readonly pending = new Map<Wanted["what"], Pending>();
 
   constructor(
@@ -64,11 +66,24 @@ export class Answers {
     this.failedAt.delete(key);
     // Views ask while computing, where no signal may be written: the work starts after.
     if (!whole && this.requests) queueMicrotask(() => void this.ask(key, wanted, state));
-    for (const oldest of this.known.keys()) {
-      if (this.known.size <= MOST_KEPT) break;
-      this.known.delete(oldest);
-    }
+    this.forget(state);
     return state;
+  }
+
+  /** Bytes of the answers kept. */
+  get bytes(): number {
+    let sum = 0;
+    for (const state of this.known.values()) sum += this.sizes.get(state) ?? 0;
+    return sum;
+  }
+
+  private forget(newest: Signal<AnswerState>): void {
+    let held = this.bytes;
+    for (const [key, oldest] of this.known) {
+      if ((this.known.size <= MOST_KEPT && held <= MOST_BYTES) || oldest === newest) break;
+      this.known.delete(key);
+      held -= this.sizes.get(oldest) ?? 0;
+    }
   }
 
   private async ask(key: string, wanted: Wanted, state: Signal<AnswerState>): Promise<void> {
@@ -79,7 +94,9 @@ export class Answers {
     try {
       const [bytes] = await pending.promise;
       if (!bytes) throw new Error("Python's reply carried no data");
+      this.sizes.set(state, bytes.byteLength);
       state.value = { status: "ready", container: this.read(bytes) };
+      this.forget(state);
     } catch (error) {
       if (error instanceof NoKernelError) {
         state.value = { status: "missing" };

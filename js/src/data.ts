@@ -2,6 +2,7 @@
 
 import { effect, type Signal, signal } from "@preact/signals";
 import { Answers, RETRY } from "./answers";
+import { WantedRows } from "./rows";
 import { Runner } from "./run";
 import { Container } from "./wire/container";
 import { LayerWeights } from "./wire/layer";
@@ -44,6 +45,9 @@ export class Data {
   private readonly received = new Map<string, Container>();
   /** When the request for a layer failed. */
   private readonly failedAt = new Map<string, number>();
+  /** Layers that Python was asked for. */
+  private readonly asked = new Map<string, { of: string; layer: number; cancel: () => void }>();
+  private readonly wantedRows = new WantedRows();
   private generation = 0;
   readonly error = signal("");
   readonly version = signal(0);
@@ -93,6 +97,8 @@ export class Data {
     this.sharesOf.clear();
     this.received.clear();
     this.failedAt.clear();
+    for (const { cancel } of this.asked.values()) cancel();
+    this.asked.clear();
     this.answers.clear();
     this.container = undefined;
     this.error.value = "";
@@ -227,23 +233,39 @@ export class Data {
     }
   }
 
-  /** Ask for whole rows where only the largest cells of a layer are held; `rowsArrived` tells when they are here. */
+  /**
+   * Ask for whole rows where only the largest cells of a layer are held; `rowsArrived` tells when they are here.
+   * Returns that they are no longer wanted.
+   */
   wantRows(stack: string, layer: number, weights: LayerWeights, queries: readonly number[]): () => void {
-    const missing = queries.filter((query) => !weights.isWhole(query)).slice(0, MOST_ROWS);
-    if (!this.requests || missing.length === 0) return () => undefined;
-    const pending = this.requests.ask({ what: "rows", stack, layer, queries: missing });
-    pending.promise
-      .then(([bytes]) => weights.addRows(Container.read(bytes ?? new Uint8Array(0)), stack, layer))
-      .then(
-        () => {
-          this.rowsArrived.value += 1;
-        },
-        (error: Error) => {
-          // A newer hover took its place, or there is nobody to ask: nothing is wrong.
-          if (error.name !== "AbortError" && !(error instanceof NoKernelError)) this.error.value = error.message;
-        },
-      );
-    return pending.cancel;
+    const { requests } = this;
+    if (!requests) return () => undefined;
+    return this.wantedRows.want(() => {
+      const missing = queries.filter((query) => !weights.isWhole(query)).slice(0, MOST_ROWS);
+      if (missing.length === 0) return undefined;
+      return requests
+        .ask({ what: "rows", stack, layer, queries: missing })
+        .promise.then(([bytes]) => weights.addRows(Container.read(bytes ?? new Uint8Array(0)), stack, layer))
+        .then(
+          () => {
+            this.rowsArrived.value += 1;
+          },
+          (error: Error) => {
+            // There is nobody to ask, or no longer: nothing is wrong.
+            if (error.name !== "AbortError" && !(error instanceof NoKernelError)) this.error.value = error.message;
+          },
+        );
+    });
+  }
+
+  /** Of a stack only these layers are looked at: what is asked of others is given up. */
+  onlyLayers(stack: string, layers: ReadonlySet<number>): void {
+    for (const [name, { of, layer, cancel }] of this.asked) {
+      if (of === stack && layers.has(layer)) continue;
+      this.asked.delete(name);
+      this.layers.delete(name);
+      cancel();
+    }
   }
 
   private async read(container: Container, stack: string, layer: number, state: Signal<LayerState>): Promise<void> {
@@ -261,7 +283,10 @@ export class Data {
     const generation = this.generation;
     const name = `${stack}/${layer}`;
     try {
-      const [bytes] = await requests.ask({ what: "layer", stack, layer }).promise;
+      const pending = requests.ask({ what: "layer", stack, layer });
+      this.asked.set(name, { of: stack, layer, cancel: pending.cancel });
+      const [bytes] = await pending.promise;
+      this.asked.delete(name);
       if (generation !== this.generation) return;
       if (!bytes) throw new Error("Python's reply carried no data");
       const container = Container.read(bytes);
@@ -272,6 +297,9 @@ export class Data {
       if (shares) void this.readShares(stack, layer, shares);
       await this.read(container, stack, layer, state);
     } catch (error) {
+      // Given up: who comes back asks again.
+      if (error instanceof Error && error.name === "AbortError") return;
+      this.asked.delete(name);
       if (error instanceof NoKernelError) {
         state.value = { status: "missing" };
         return;

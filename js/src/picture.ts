@@ -2,7 +2,7 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Data, LayerState } from "./data";
-import { TokenAxes } from "./picture/axes";
+import { LONG, TokenAxes } from "./picture/axes";
 import { unheld } from "./picture/fates";
 import { rolloutOf } from "./picture/rollout";
 import {
@@ -21,8 +21,20 @@ import type { Measure } from "./types";
 export type { Axes, Side } from "./picture/axes";
 export { hasWords } from "./picture/axes";
 export type { CellNumbers, ChosenHead, Focus, Selection } from "./picture/select";
-export { cellNumbers, focusColumn, focusRow, kindShares, knownRow, select, shareOfKeys } from "./picture/select";
+export {
+  cellNumbers,
+  focusColumn,
+  focusRow,
+  kindShares,
+  knownCell,
+  knownRow,
+  MOST_READ,
+  select,
+  shareOfKeys,
+} from "./picture/select";
 export { hasPair } from "./picture/shown";
+
+const FIRST_ROWS = 40;
 
 export interface Picture {
   selection: Selection;
@@ -118,6 +130,9 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
       return { layer, note: store.layer.value?.note || store.t.value("layer.noheads") };
     }
     const chosen: ChosenHead[] = [];
+    const looked = new Set(addresses.value.map(([at]) => at));
+    // Not while computing: what is given up changes.
+    queueMicrotask(() => data.onlyLayers(stack.name, looked));
     for (const [at, head] of addresses.value) {
       const state = data.layer(stack.name, at).value;
       if (state.status !== "ready") return { layer: at, state };
@@ -159,16 +174,20 @@ export function pictureSignals(store: Store, data: Data): PictureSignals {
     return hover ? { side: hover.side, indices: [hover.index], locked: false } : null;
   });
 
-  const all = steady(() => {
-    const scope = selection.value?.scope;
-    const [first, end] = store.rowWindow.value ?? [0, Number.POSITIVE_INFINITY];
-    const every = axes.value.queries.map((_, index) => index);
-    return every.filter((index) => index >= first && index < end && (scope?.shows(index) ?? true));
-  });
-  const rows = computed(() => (locked.value.queries.length > 0 ? locked.value.queries : all.value));
-
   /** A matrix draws every cell: of a long text, finding strokes would take longer than drawing it. */
   const lined = computed(() => synced.mode.value === "lines");
+
+  const all = steady(() => {
+    const scope = selection.value?.scope;
+    const count = axes.value.queries.length;
+    // Lines of a long text whose window is not known yet: any few rows, never all.
+    const whole = [0, lined.value && count > LONG ? FIRST_ROWS : count] as const;
+    const [first, end] = store.rowWindow.value ?? whole;
+    const rows: number[] = [];
+    for (let index = first; index < Math.min(end, count); index++) if (scope?.shows(index) ?? true) rows.push(index);
+    return rows;
+  });
+  const rows = computed(() => (locked.value.queries.length > 0 ? locked.value.queries : all.value));
 
   const whole = computed(() => {
     const now = selection.value;

@@ -13,6 +13,8 @@ export type Kind = (typeof KINDS)[number];
 export interface Series {
   /** What is shown of one query over all keys, 0 for keys left out; may be written into `out`. */
   row(query: number, out?: Float32Array): Float32Array;
+  /** One cell of that row, where finding it does not take the row. */
+  at?(query: number, key: number): number;
   /** The mass of that row, from exact weights. */
   rowSum(query: number): number;
   /** The mass of the row before any key was left out; that of the row itself where not given. */

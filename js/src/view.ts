@@ -10,9 +10,6 @@ import { type PictureSignals, pictureSignals, type Side } from "./picture";
 import type { Store } from "./store";
 import type { Token } from "./types";
 
-/** Milliseconds; a pointer on its way to somewhere else asks for nothing. */
-const REST = 60;
-
 export class View {
   readonly signals: PictureSignals;
   readonly palette: ReadonlySignal<Palette>;
@@ -104,13 +101,9 @@ export class View {
       const axes = this.signals.axes.peek();
       const positions = focus.indices.flatMap((index) => axes.positions("query", index));
       const layers = new Map(shown.heads.map(({ layer, weights }) => [layer, weights]));
-      let cancels: (() => void)[] = [];
-      const timer = setTimeout(() => {
-        cancels = [...layers].map(([layer, weights]) => this.data.wantRows(stack, layer, weights, positions));
-      }, REST);
+      const ends = [...layers].map(([layer, weights]) => this.data.wantRows(stack, layer, weights, positions));
       return () => {
-        clearTimeout(timer);
-        for (const cancel of cancels) cancel();
+        for (const end of ends) end();
       };
     });
   }

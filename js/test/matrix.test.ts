@@ -218,7 +218,9 @@ describe("the field", () => {
     expect(at(2, 2)).toEqual([...ink.subarray(level(0.1), level(0.1) + 4)]);
     expect(at(0, 2)).toEqual([1, 2, 3, 255]);
     expect(at(1, 4)).toEqual([1, 2, 3, 255]);
-    expect(at(2, 4)[3]).toBe(0);
+    expect(at(2, 4)).toEqual([1, 2, 3, 255]);
+    field.values[0] = Number.NaN;
+    expect(colour(field, colouring)[3]).toBe(0);
   });
 });
 

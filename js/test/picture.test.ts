@@ -92,6 +92,38 @@ function chosen(name: string, heads: readonly number[], state?: Partial<State>):
 const indicesWhere = (length: number, test: (index: number) => boolean) =>
   Array.from({ length }, (_, index) => index).filter(test);
 
+describe("single cells are those of their rows", () => {
+  test.each(fixture.cases.map((one) => [one.name, one] as const))("%s", (_, one) => {
+    for (const from of [layers, tops]) {
+      const weights = from.get(one.stack) as LayerWeights;
+      const heads = one.heads.map((head) => ({ layer: 0, head, weights }));
+      const { joint, scope } = select(heads, lookOf(one.stack, one.state));
+      // Of another look at the same: cells read first are not those of a row that is kept.
+      const cells = select(heads, lookOf(one.stack, one.state)).joint;
+      const { queries, keys } = scope.look.axes;
+      // What whole rows write comes rounded to 12 bits.
+      const digits = from === tops && scope.look.measure === "contribution" ? 3 : 6;
+      queries.forEach((_, query) => {
+        const shown = keys.map((_, key) => cells.at(query, key));
+        near(shown, joint.row(query), digits);
+        if (!joint.direct) return;
+        const row = new Float32Array(keys.length);
+        expect(cells.massBefore(query)).toBeCloseTo(joint.before(query, row), 5);
+        const visited = new Float64Array(keys.length);
+        cells.eachBefore(query, (key, value) => {
+          visited[key] = (visited[key] ?? 0) + value;
+        });
+        near(visited, row, digits);
+        near(
+          keys.map((_, key) => cells.cellBefore(query, key)),
+          row,
+          digits,
+        );
+      });
+    }
+  });
+});
+
 describe("the rows shown are those of Python", () => {
   test.each(fixture.cases.map((one) => [one.name, one] as const))("%s", (_, one) => {
     const now = chosen(one.stack, one.heads, one.state);
@@ -206,7 +238,7 @@ describe("contribution", () => {
   test("of one head is weight × norm, as a share of its row", () => {
     const weights = layers.get("encoder") as LayerWeights;
     const row = focusRow(chosen("encoder", [1], { measure: "contribution" }), [3], 10);
-    const written = Array.from(row, (_, key) => weights.weight(1, 3, key) * (weights.valueNorm(1, key) ?? 0));
+    const written = Array.from(row, (_, key) => weights.weight(1, 3, key) * (weights.valueNorms(1)?.[key] ?? 0));
     const total = written.reduce((sum, value) => sum + value, 0);
     near(
       row,
@@ -241,7 +273,7 @@ describe("where only the largest cells are held", () => {
 
   test("what they are shares of is known exactly", () => {
     const [dense, top] = [layers, tops].map((of) => of.get("encoder") as LayerWeights);
-    const moved = (key: number) => (dense?.weight(1, 3, key) ?? 0) * (dense?.valueNorm(1, key) ?? 0);
+    const moved = (key: number) => (dense?.weight(1, 3, key) ?? 0) * (dense?.valueNorms(1)?.[key] ?? 0);
     const sum = Array.from({ length: 10 }, (_, key) => moved(key)).reduce((total, value) => total + value, 0);
     expect(dense?.written(1, 3)).toBeUndefined();
     expect((top?.written(1, 3) ?? 0) / sum).toBeCloseTo(1, 3);

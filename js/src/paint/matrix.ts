@@ -252,7 +252,8 @@ export function colour(field: Field, colouring: Colouring): Uint8ClampedArray<Ar
     const sight = (unseen(query + step - 1) - field.key) / step;
     for (let column = 0; column < columns; column++, at++) {
       const weight = values[at] as number;
-      if (weight === 0 && (column >= sight || gone[column])) words[at] = blank;
+      // Beyond a row's sight there is no weight, whether the page was told or not.
+      if ((!(weight > 0) && column >= sight) || (weight === 0 && gone[column])) words[at] = blank;
       else if (!Number.isNaN(weight)) {
         const from = stepsBack || dim[column] ? back : full;
         const level = Math.round(shading.level(weight, base) * 255);

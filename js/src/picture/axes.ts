@@ -2,6 +2,9 @@
 
 import type { Token, Unit } from "../types";
 
+/** Longer texts show the lines of some rows alone: a window that is moved over them. */
+export const LONG = 400;
+
 export type Side = "query" | "key";
 
 /** The units of both sides in order. An index counts units; a position counts tokens, as everywhere in Python. */

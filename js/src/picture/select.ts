@@ -95,6 +95,10 @@ export function kindShares(selection: Selection, rows: readonly number[]): Float
             total[kind] = (total[kind] ?? 0) + ((sums[kind] ?? 0) * list.length) / positions.length;
         }
       }
+    } else if (joint.direct) {
+      joint.eachBefore(query, (key, value) => {
+        total[kinds[key] as number] = (total[kinds[key] as number] ?? 0) + value;
+      });
     } else {
       joint.before(query, row);
       row.forEach((value, key) => {
@@ -116,9 +120,29 @@ export function strokesToKeys(
   return strokes(now.series, rows, { budget: 1, maxStrokes, keys });
 }
 
-/** Share of the whole mass of these rows that goes to the given keys, left out or not. */
-export function shareOfKeys(now: Selection, rows: readonly number[], keys: readonly number[]): number {
+/** Cells that may be read for an answer to a pointer that only passes by. */
+export const MOST_READ = 8_000_000;
+
+/**
+ * Share of the whole mass of these rows that goes to the given keys, left out or not. NaN where finding it would take
+ * reading more than `most` cells.
+ */
+export function shareOfKeys(
+  now: Selection,
+  rows: readonly number[],
+  keys: readonly number[],
+  most = Number.POSITIVE_INFINITY,
+): number {
   let [given, total] = [0, 0];
+  const { joint } = now;
+  if (joint.direct) {
+    for (const query of rows) {
+      total += joint.massBefore(query);
+      for (const key of keys) given += joint.cellBefore(query, key);
+    }
+    return total > 0 ? Math.min(1, given / total) : 0;
+  }
+  if (rows.length * now.scope.look.axes.keys.length > most) return Number.NaN;
   const row = new Float32Array(now.scope.look.axes.keys.length);
   for (const query of rows) {
     total += now.joint.before(query, row);
@@ -127,18 +151,33 @@ export function shareOfKeys(now: Selection, rows: readonly number[], keys: reado
   return total > 0 ? Math.min(1, given / total) : 0;
 }
 
+/** Whether a cell that is held of a row that is not whole is all of what is shown there. */
+function heldIsAll({ heads }: Selection, { scope: { look } }: Rows, query: number): boolean {
+  const [only, ...others] = heads;
+  const single = only !== undefined && others.length === 0 && !look.axes.folded && look.sinks !== "renormalise";
+  return single && (look.measure === "weight" || only.weights.written(only.head, query) !== undefined);
+}
+
 /**
  * Where only the largest cells of a row are held, heads together would miss some of its parts: of such rows only the
- * listed cells of a single head are known.
+ * listed cells of a single head are known, and that there is nothing where the order of the text hides a key.
  */
 export function knownRow(selection: Selection, series: Rows, query: number, row: Float32Array): void {
   series.row(query, row);
   if (series.isWhole(query)) return;
-  const { look } = series.scope;
-  const [only, ...others] = selection.heads;
-  const single = only !== undefined && others.length === 0 && !look.axes.folded && look.sinks !== "renormalise";
-  const known = single && (look.measure === "weight" || only.weights.written(only.head, query) !== undefined);
-  for (let key = 0; key < row.length; key++) if (!(known && (row[key] ?? 0) > 0)) row[key] = Number.NaN;
+  const known = heldIsAll(selection, series, query);
+  const [first, end] = series.scope.masked(query);
+  for (let key = 0; key < row.length; key++) {
+    if (!(known && (row[key] ?? 0) > 0) && !(key >= first && key < end)) row[key] = Number.NaN;
+  }
+}
+
+/** One cell of that row. */
+export function knownCell(selection: Selection, series: Rows, query: number, key: number): number {
+  const value = series.at(query, key);
+  if (series.isWhole(query) || (value > 0 && heldIsAll(selection, series, query))) return value;
+  const [first, end] = series.scope.masked(query);
+  return key >= first && key < end ? 0 : Number.NaN;
 }
 
 /** The row of a query, or the mean row of several, over the chosen heads; NaN where the page does not hold it. */
@@ -153,21 +192,10 @@ export function focusRow(selection: Selection, queries: readonly number[], keys:
 }
 
 /** What each query gives to the chosen keys together; NaN where the page does not hold it. */
-export function focusColumn(
-  selection: Selection,
-  chosen: readonly number[],
-  queries: number,
-  keys: number,
-): Float32Array {
-  const column = new Float32Array(queries);
-  const row = new Float32Array(keys);
-  for (let query = 0; query < queries; query++) {
-    knownRow(selection, selection.joint, query, row);
-    let sum = 0;
-    for (const key of chosen) sum += row[key] ?? 0;
-    column[query] = sum;
-  }
-  return column;
+export function focusColumn(selection: Selection, chosen: readonly number[], queries: number): Float32Array {
+  return Float32Array.from({ length: queries }, (_, query) =>
+    chosen.reduce((sum, key) => sum + knownCell(selection, selection.joint, query, key), 0),
+  );
 }
 
 /** Both numbers of a cell as nothing is left out, in [0, 1]; NaN where the page does not hold it. */
@@ -178,11 +206,7 @@ export interface CellNumbers {
 }
 
 export function cellNumbers(selection: Selection, query: number, key: number): CellNumbers {
-  const row = new Float32Array(selection.scope.look.axes.keys.length);
-  const of = (series: Rows): number => {
-    knownRow(selection, series, query, row);
-    return row[key] ?? Number.NaN;
-  };
   const { weight, written } = selection.plain;
+  const of = (series: Rows): number => knownCell(selection, series, query, key);
   return { weight: of(weight), written: written && of(written) };
 }

@@ -14,7 +14,19 @@ import type { TokenAxes, Units } from "./axes";
 /** What `Rows` needs of a layer; `LayerWeights` has it. */
 export type HeadRows = Pick<
   LayerWeights,
-  "queries" | "keys" | "form" | "isWhole" | "row" | "add" | "rowSum" | "kindSums" | "valueNorms" | "normsOf" | "written"
+  | "queries"
+  | "keys"
+  | "form"
+  | "isWhole"
+  | "row"
+  | "add"
+  | "each"
+  | "weight"
+  | "rowSum"
+  | "kindSums"
+  | "valueNorms"
+  | "normsOf"
+  | "written"
 >;
 
 export interface HeadOf {
@@ -111,6 +123,13 @@ export class Scope {
     return count;
   }
 
+  /** Keys that the order of the text hides from a row: their weight is 0, and known to be. */
+  masked(query: number): readonly [first: number, end: number] {
+    if (!this.look.causal) return [0, 0];
+    const learned = this.learned;
+    return [this.seen(query) - learned, this.look.axes.keys.length - learned];
+  }
+
   /** How many keys a row may see: all, or in a causal stack those up to its own position, and learned sinks. */
   seen(query: number): number {
     const { axes, causal } = this.look;
@@ -146,6 +165,11 @@ export class Rows implements Series {
   private readonly byLayer = new Map<HeadRows, number[]>();
   private readonly kinds: Uint8Array;
   private readonly exact: boolean;
+  /**
+   * Whether single cells are what a few numbers of each head make them, without their row: a question about one key of
+   * every row of a long text then costs no more than its answer.
+   */
+  readonly direct: boolean;
   private last: { query: number; whole: boolean; made: Made } | undefined;
 
   constructor(
@@ -160,6 +184,8 @@ export class Rows implements Series {
     this.made = this.dense && axes.queries.length * axes.keys.length <= MOST_KEPT ? [] : undefined;
     this.kinds = Uint8Array.from(axes.keys, ({ kind }) => (isText({ kind } as Token) ? 0 : 1));
     this.exact = measure === "weight" && (aggregate !== "max" || heads.length === 1);
+    const sums = measure === "weight" || heads.every(({ weights }) => weights.form === "top" && weights.normsOf);
+    this.direct = sums && !axes.folded && (aggregate !== "max" || heads.length === 1);
   }
 
   row(query: number, out: Float32Array = new Float32Array(this.scope.look.axes.keys.length)): Float32Array {
@@ -182,6 +208,56 @@ export class Rows implements Series {
   /** Mass on the keys that `sinks` took out, of `whole`. */
   removed(query: number): number {
     return this.make(query).removed;
+  }
+
+  /** A cell as it is shown. */
+  at(query: number, key: number): number {
+    const { scope } = this;
+    if (!this.direct || this.made?.[query] || scope.look.sinks === "renormalise") return this.make(query).row[key] ?? 0;
+    return scope.hides(key) ? 0 : this.cellBefore(query, key);
+  }
+
+  /** A cell before anything was left out; only where rows are `direct`. */
+  cellBefore(query: number, key: number): number {
+    if (!this.scope.shows(query)) return 0;
+    let sum = 0;
+    // Rounded as the cells of a row are.
+    if (this.scope.look.measure === "weight") {
+      for (const { weights, head } of this.heads) sum = Math.fround(sum + weights.weight(head, query, key));
+      return Math.fround(sum * (1 / this.heads.length));
+    }
+    for (const { weights, head } of this.heads) {
+      sum += weights.weight(head, query, key) * (weights.valueNorms(head)?.[key] ?? 0);
+    }
+    const whole = this.writtenBy(query);
+    return whole > 0 ? sum / whole : 0;
+  }
+
+  /** The mass of a row before anything was left out; likewise. */
+  massBefore(query: number): number {
+    if (!this.scope.shows(query)) return 0;
+    if (this.scope.look.measure === "contribution") return this.writtenBy(query) > 0 ? 1 : 0;
+    let mass = 0;
+    for (const { weights, head } of this.heads) mass += weights.rowSum(head, query);
+    return mass / this.heads.length;
+  }
+
+  /** Go through the cells that are held of a row, before anything was left out, head by head; likewise. */
+  eachBefore(query: number, visit: (key: number, value: number) => void): void {
+    if (!this.scope.shows(query)) return;
+    const written = this.scope.look.measure === "contribution";
+    const whole = written ? this.writtenBy(query) : this.heads.length;
+    if (!(whole > 0)) return;
+    for (const { weights, head } of this.heads) {
+      const norms = written ? weights.valueNorms(head) : undefined;
+      weights.each(head, query, (key, weight) => visit(key, (weight * (norms?.[key] ?? 1)) / whole));
+    }
+  }
+
+  private writtenBy(query: number): number {
+    let whole = 0;
+    for (const { weights, head } of this.heads) whole += weights.written(head, query) ?? 0;
+    return whole;
   }
 
   /** Whether every cell of the row is known. */

@@ -42,7 +42,7 @@ function focused(view: View, { focus, selection }: Picture): Focused {
   return {
     out,
     into,
-    query: into.length > 0 ? focusColumn(selection, into, queries.length, keys.length) : null,
+    query: into.length > 0 ? focusColumn(selection, into, queries.length) : null,
     key: out.length > 0 ? focusRow(selection, out, keys.length) : null,
     other: focus.side === "query" ? incoming() : outgoing(),
   };

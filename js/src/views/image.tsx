@@ -52,7 +52,7 @@ function useShown(view: View): Shown | null {
       ? columnMeans(selection.joint, rows, keys)
       : focus.side === "query"
         ? focusRow(selection, focus.indices, keys)
-        : focusColumn(selection, focus.indices, queries, keys);
+        : focusColumn(selection, focus.indices, queries);
     const uniform = selection.scope.baseline(focus?.side === "query" ? (focus.indices[0] ?? 0) : 0);
     let max = 0;
     for (const value of values) if (value > max) max = value;

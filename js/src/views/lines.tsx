@@ -3,12 +3,13 @@
 import { batch, useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Tokens } from "../controls/tokens";
+import { LONG } from "../picture/axes";
 import { followSearch, searchFor } from "../search";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
 import { ImagePicture } from "./image";
 import { StrokesCanvas } from "./lines_canvas";
-import { LONG, type Split, type Strips, useSplit, useStrips } from "./lines_focus";
+import { type Split, type Strips, useSplit, useStrips } from "./lines_focus";
 import { ColumnHeads, Edge, named } from "./lines_heads";
 import { columnWidths, GAP, layout, MOST_STRIP_HEADS, rowsAt } from "./lines_layout";
 import { beyond, type Range } from "./lines_numbers";

@@ -3,15 +3,12 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Numbers } from "../controls/tokens";
 import type { StripValues } from "../paint/strips";
-import { type ChosenHead, type Focus, focusRow, knownRow, type Selection } from "../picture";
+import { type ChosenHead, type Focus, focusRow, knownCell, type Selection } from "../picture";
 import { Rows, Scope } from "../picture/shown";
 import { type Strokes, strokes } from "../scene";
 import type { HeadAddress } from "../types";
 import type { View } from "../view";
 import { ends, type HeadSeries, incomingStrokes, keeping, keyStrip, queryStrip, type Range } from "./lines_numbers";
-
-/** Longer texts show the lines of the rows in view alone. */
-export const LONG = 400;
 
 /** Milliseconds that a long text has to rest before its strips are made anew. */
 const REST = 80;
@@ -77,16 +74,15 @@ function rowOf(selection: Selection, queries: readonly number[]): Cells {
 
 /** What each query in range gives to these keys together; likewise. */
 function columnOf(selection: Selection, keys: readonly number[], [first, end]: Range): Cells {
-  const row = new Float32Array(selection.scope.look.axes.keys.length);
-  const given = () => keys.reduce((sum, key) => sum + (row[key] ?? 0), 0);
+  const { joint } = selection;
   const held = new Float64Array(Math.max(0, end - first));
   const cells = Float32Array.from(held, (_, at) => {
-    selection.joint.row(first + at, row);
-    held[at] = given();
-    // A whole row is known as it is; of the others each cell has to be looked at.
-    if (selection.joint.isWhole(first + at)) return held[at];
-    knownRow(selection, selection.joint, first + at, row);
-    return given();
+    let known = 0;
+    for (const key of keys) {
+      held[at] = (held[at] as number) + joint.at(first + at, key);
+      known += knownCell(selection, joint, first + at, key);
+    }
+    return known;
   });
   return bound(selection, cells, () => held);
 }

@@ -29,7 +29,8 @@ export function keeping(heads: readonly HeadSeries[]): HeadSeries[] {
       return made;
     };
     const isWhole = (query: number) => series.isWhole?.(query) ?? true;
-    return { ...one, series: { row, rowSum: (query) => series.rowSum(query), isWhole } };
+    const at = series.at && ((query: number, key: number) => series.at?.(query, key) ?? 0);
+    return { ...one, series: { row, at, rowSum: (query) => series.rowSum(query), isWhole } };
   });
 }
 
@@ -49,10 +50,12 @@ export function queryStrip(heads: readonly HeadSeries[], range: Range, keys: rea
   let buffer: Float32Array | undefined;
   heads.forEach(({ series }, h) => {
     for (let query = first; query < end; query++) {
-      buffer = series.row(query, buffer);
       let value = 0;
-      if (keys) for (const key of keys) value += buffer[key] ?? 0;
-      else value = largest(buffer);
+      if (keys) for (const key of keys) value += series.at?.(query, key) ?? series.row(query)[key] ?? 0;
+      else {
+        buffer = series.row(query, buffer);
+        value = largest(buffer);
+      }
       const known = value > 0 || (series.isWhole?.(query) ?? true);
       values[(query - first) * heads.length + h] = known ? value : Number.NaN;
     }
@@ -99,9 +102,9 @@ export function incomingStrokes(series: readonly Series[], range: Range, keys: r
   let buffer: Float32Array | undefined;
   series.forEach((one, s) => {
     for (let query = first; query < end; query++) {
-      buffer = one.row(query, buffer);
+      if (!one.at) buffer = one.row(query, buffer);
       for (const key of keys) {
-        const weight = buffer[key] ?? 0;
+        const weight = one.at?.(query, key) ?? buffer?.[key] ?? 0;
         if (!(weight > 0)) continue;
         const at = out.count++;
         out.series[at] = s;

@@ -57,10 +57,12 @@ export function readWhole(selection: Selection, show: (read: Read) => void): (()
   const slice = (): void => {
     const end = performance.now() + SLICE;
     const done = advance(() => performance.now() > end);
-    if (done || end - last > BETWEEN) {
-      put(done);
-      last = performance.now();
-    }
+    // Painting is a task of its own.
+    timer = setTimeout(done || end - last > BETWEEN ? () => painted(done) : slice);
+  };
+  const painted = (done: boolean): void => {
+    put(done);
+    last = performance.now();
     if (!done) timer = setTimeout(slice);
   };
   let timer = setTimeout(slice);

@@ -1,7 +1,17 @@
 /** Beside the picture: what is in focus, where its attention goes, and every layer at a glance. */
 
 import { useMemo } from "preact/hooks";
-import { type Axes, cellNumbers, type Focus, kindShares, knownRow, type Picture, shareOfKeys } from "../picture";
+import {
+  type Axes,
+  cellNumbers,
+  type Focus,
+  kindShares,
+  knownCell,
+  knownRow,
+  MOST_READ,
+  type Picture,
+  shareOfKeys,
+} from "../picture";
 import { KINDS } from "../scene";
 import type { Translate } from "../strings";
 import type { View } from "../view";
@@ -37,8 +47,6 @@ function Title({ view, focus }: { view: View; focus: Focus | null }) {
   );
 }
 
-const MOST_READ = 8_000_000;
-
 interface Link {
   query: number;
   key: number;
@@ -57,9 +65,10 @@ function strongest(picture: Picture, focus: Focus | null, rows: readonly number[
     best.length = Math.min(best.length, STRONGEST);
   };
   if (focus?.side === "key") {
+    const { selection } = picture;
+    if (!selection.joint.direct && rows.length * keys > MOST_READ) return best;
     for (const query of rows) {
-      knownRow(picture.selection, picture.selection.joint, query, row);
-      for (const key of focus.indices) offer(query, key, row[key] ?? 0);
+      for (const key of focus.indices) offer(query, key, knownCell(selection, selection.joint, query, key));
     }
     return best;
   }
@@ -210,7 +219,8 @@ export function Side({ view }: { view: View }) {
     [selection, focus, focusStrokes, inView, axes],
   );
   const written = signals.measure.value === "contribution";
-  const percent = (keys: readonly number[]) => (selection ? percentText(shareOfKeys(selection, inView, keys)) : "");
+  const percent = (keys: readonly number[]) =>
+    selection ? percentText(shareOfKeys(selection, inView, keys, MOST_READ)) : "";
   return (
     <div class="side">
       <Title view={view} focus={focus} />

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { Disclosed } from "../controls/disclosed";
+import { MOST_READ } from "../picture";
 import { formatChange, sidesNow } from "../sides";
 import { cellsInView } from "../table";
 import type { View } from "../view";
@@ -120,6 +121,10 @@ export function NumbersTable({ view }: { view: View }) {
   return (
     <Disclosed name="numbers" label={t("table")}>
       {() => {
+        const { rows, axes } = view.signals;
+        if (!view.compared.value && rows.value.length * axes.value.keys.length > MOST_READ) {
+          return <p class="muted">{t("table.long")}</p>;
+        }
         const content = ofCells(view);
         return content?.rows.length ? <Table content={content} /> : <p class="muted">{t("table.none")}</p>;
       }}

@@ -7,8 +7,8 @@ import { expectBlock, readNumbers } from "./numbers";
 /** Kinds of key in the order of the sums: cls, sep, punct, other, word (KINDS of scene.ts). */
 const KIND_COUNT = 5;
 
-/** Whole rows kept beside the largest cells. */
-const MOST_WHOLE_ROWS = 256;
+/** Bytes of whole rows kept beside the largest cells; those not seen for longest go first. */
+const MOST_WHOLE = 24 * 2 ** 20;
 
 /** How the cells are held: all of them, or only the largest keys of each row (`keys` a row, ascending by key). */
 type Cells =
@@ -173,7 +173,14 @@ export class LayerWeights {
   /** Bytes of memory that the cells take. */
   get size(): number {
     const cells = this.#cells;
-    return cells.codes.byteLength + (cells.form === "top" ? cells.index.byteLength : 0);
+    return (
+      cells.codes.byteLength + (cells.form === "top" ? cells.index.byteLength : 0) + this.#rows.size * this.#rowBytes
+    );
+  }
+
+  /** Of a whole row of all heads. */
+  get #rowBytes(): number {
+    return 2 * this.heads * this.keys;
   }
 
   /** Take in whole rows from the reply to a request for them. */
@@ -183,16 +190,20 @@ export class LayerWeights {
     const [, count = 0] = info.shape;
     const queries = await readNumbers(c, `queries/${stack}/${layer}`, [count]);
     const codes = decodeDense(await c.bytes(name), info.shape, info.large ?? 0, info.classes ?? []);
-    // A sweep over a long text must not pile up what was seen once.
-    if (this.#rows.size + count > MOST_WHOLE_ROWS) this.#rows.clear();
     queries.forEach((query, at) => {
       const row = new Uint16Array(this.heads * this.keys);
       for (let head = 0; head < this.heads; head++) {
         const start = (head * count + at) * this.keys;
         row.set(codes.subarray(start, start + this.keys), head * this.keys);
       }
+      this.#rows.delete(query);
       this.#rows.set(query, row);
     });
+    // A sweep over a long text must not pile up what was seen once; what came now is looked at.
+    for (const query of this.#rows.keys()) {
+      if (this.#rows.size <= Math.max(count, MOST_WHOLE / this.#rowBytes)) break;
+      this.#rows.delete(query);
+    }
   }
 
   #row(head: number, query: number): number {
@@ -210,8 +221,25 @@ export class LayerWeights {
     if (whole) return VALUES[whole[head * this.keys + key] as number] as number;
     const cells = this.#cells;
     if (cells.form === "dense") return VALUES[cells.codes[row * this.keys + key] as number] as number;
-    const at = cells.index.subarray(...span(cells, row, this.keys)).indexOf(key);
-    return at < 0 ? 0 : (VALUES[cells.codes[row * cells.perRow + at] as number] as number);
+    for (let i = row * cells.perRow, end = i + cells.perRow; i < end && (cells.index[i] as number) <= key; i++) {
+      if (cells.index[i] === key) return VALUES[cells.codes[i] as number] as number;
+    }
+    return 0;
+  }
+
+  /** Go through the cells of a row that are held and not 0. */
+  each(head: number, query: number, visit: (key: number, weight: number) => void): void {
+    const row = this.#row(head, query);
+    const whole = this.#whole(head, query);
+    const cells = this.#cells;
+    const [codes, start] = whole ?? [cells.codes, row * (cells.form === "top" ? cells.perRow : 0)];
+    const count = whole || cells.form === "dense" ? this.keys : cells.perRow;
+    for (let i = 0; i < count; i++) {
+      const code = codes[start + i] as number;
+      if (code === 0) continue;
+      const key = whole || cells.form === "dense" ? i : (cells.index[start + i] as number);
+      visit(key, VALUES[code] as number);
+    }
   }
 
   /** Codes of a row over all keys and where they start, if it is held whole. */
@@ -264,26 +292,8 @@ export class LayerWeights {
 
   /** One row over all keys, into `out` where given (at least `keys` long). */
   row(head: number, query: number, out: Float32Array = new Float32Array(this.keys)): Float32Array {
-    this.#row(head, query);
-    const whole = this.#whole(head, query);
-    if (whole) {
-      const [codes, start] = whole;
-      for (let key = 0; key < this.keys; key++) out[key] = VALUES[codes[start + key] as number] as number;
-    } else {
-      out.fill(0);
-      this.add(head, query, out);
-    }
-    return out;
-  }
-
-  /** The mean of a row over some heads; no heads at all gives zeros. */
-  meanRow(heads: readonly number[], query: number, out: Float32Array = new Float32Array(this.keys)): Float32Array {
-    const [only] = heads;
-    if (only !== undefined && heads.length === 1) return this.row(only, query, out);
     out.fill(0);
-    for (const head of heads) this.add(head, query, out);
-    const share = heads.length === 0 ? 0 : 1 / heads.length;
-    for (let key = 0; key < this.keys; key++) out[key] = (out[key] as number) * share;
+    this.add(head, query, out);
     return out;
   }
 
@@ -322,17 +332,12 @@ export class LayerWeights {
     return this.#entropy?.[this.#row(head, query)] ?? Number.NaN;
   }
 
-  /** ‖v·W_O‖ of a key (‖v‖ where `normsOf` says so), or undefined where it is not known. */
-  valueNorm(head: number, key: number): number | undefined {
-    return this.#valueNorms?.[head * this.keys + key];
-  }
-
   /** Σ weight × norm over a whole row, of a "top" layer with norms; the cells of others tell. */
   written(head: number, query: number): number | undefined {
     return this.#written?.[this.#row(head, query)];
   }
 
-  /** The norms of all keys for a head, no copy. */
+  /** ‖v·W_O‖ of all keys for a head (‖v‖ where `normsOf` says so), no copy; undefined where they are not known. */
   valueNorms(head: number): Float32Array | undefined {
     return this.#valueNorms?.subarray(head * this.keys, (head + 1) * this.keys);
   }

@@ -1,0 +1,128 @@
+"""Texts of which the page holds the largest weights alone: every mode draws or says what it does, and asks little."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from live import Live
+from playwright.sync_api import Browser, expect
+
+import attnwidget
+from attnwidget import AttnView
+
+TOKENS = 2100
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser) -> Iterator[Live]:
+    """One page for all tests here: a causal model, 2 layers of 6 heads."""
+    torch.manual_seed(3)
+    sizes: dict[str, Any] = {"n_embd": 48, "n_layer": 2, "n_head": 6, "n_positions": TOKENS, "vocab_size": 50}
+    model = transformers.GPT2Model(transformers.GPT2Config(**sizes, n_inner=16)).eval()
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            parameter.data *= 8
+    captured = attnwidget.capture(model, {"input_ids": torch.randint(0, 50, (1, TOKENS))})
+    page = browser.new_page(viewport={"width": 1000, "height": 1300})
+    page.set_default_timeout(20_000)
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.goto("about:blank")
+    yield Live(page, AttnView(captured)).ready()
+    page.close()
+    assert complaints == []
+
+
+def cancelled(live: Live) -> int:
+    count: int = live.page.evaluate("window.sent.filter(one => one.kind === 'cancel').length")
+    return count
+
+
+def test_lines_are_a_window_of_bounded_strokes_beside_a_minimap(live: Live) -> None:
+    expect(live.find(".minimap")).to_be_visible()
+    assert 0 < live.strokes() <= 2000
+    assert live.find(".token").count() < 200
+    live.find(".minimap").click(position={"x": 5, "y": 400})
+    first = int(live.find(".tokens-query .token").first.get_attribute("data-index") or -1)
+    assert first > 500
+    assert 0 < live.strokes() <= 2000
+    # Rows above the diagonal's key are known to be empty there, asked for or not.
+    key = live.find(".tokens-key .token").nth(20)
+    key.hover()
+    above = live.find(".tokens-query .token-value").all_inner_texts()[:15]
+    assert set(above) == {"0"}
+    live.rest()
+
+
+def test_a_pointer_that_races_asks_no_faster_than_python_answers(live: Live) -> None:
+    before = len(live.asked)
+    box = live.find(".tokens-query").bounding_box()
+    frame = live.find(".scroller").bounding_box()
+    assert box is not None
+    assert frame is not None
+    x = box["x"] + box["width"] / 2
+    live.page.mouse.move(x, frame["y"] + 4)
+    live.page.mouse.move(x, frame["y"] + frame["height"] - 10, steps=100)
+    # The last one is answered with whole numbers.
+    expect(live.find(".tokens-key .token-value").first).not_to_contain_text("≥")
+    rows = [one for one in live.asked[before:] if one["what"] == "rows"]
+    asked = [tuple(one["queries"]) for one in rows]
+    assert 0 < len(asked) <= 40
+    assert max(Counter(asked).values()) == 1, "what has come is not asked for again"
+    # Held now: pointing at it once more asks for nothing.
+    count = len(live.asked)
+    live.page.mouse.move(x, frame["y"] + frame["height"] - 30)
+    live.page.mouse.move(x, frame["y"] + frame["height"] - 10)
+    live.page.wait_for_timeout(150)
+    again = [tuple(one["queries"]) for one in live.asked[count:]]
+    assert asked[-1] not in again
+    live.rest()
+
+
+def test_layers_passed_by_are_given_up(live: Live) -> None:
+    before = cancelled(live)
+    live.page.evaluate(
+        """() => {
+            const {shadowRoot} = [...document.querySelectorAll("*")].find(one => one.shadowRoot);
+            const step = (name) => shadowRoot.querySelector(`[aria-label="${name} layer"]`).click();
+            step("Next");
+            return new Promise(go => setTimeout(() => { step("Previous"); go(); }));
+        }"""
+    )
+    live.ready()
+    assert live.layer() == 0
+    assert cancelled(live) == before + 1
+    live.find("[aria-label='Next layer']").click()
+    live.ready()
+    live.find("[aria-label='Previous layer']").click()
+    live.ready()
+
+
+@pytest.mark.parametrize("mode", ["matrix", "heads", "profile", "trace", "steps", "lines"])
+def test_every_mode_draws_or_says_what_it_does(live: Live, mode: str) -> None:
+    live.choose(mode)
+    live.rest()
+    if mode == "matrix":
+        expect(live.find(".matrix-note[data-waiting='0']")).to_be_visible()
+        assert live.ink(".cells canvas") > 10_000
+        # A key of thousands of rows: what it takes of all of them is said at once.
+        live.find(".axis-key .axis-label").nth(2).hover()
+        expect(live.find(".takes")).to_contain_text("%")
+        expect(live.find(".links tr")).not_to_have_count(0)
+    elif mode == "heads":
+        expect(live.find(".atlas-heads canvas")).to_be_visible()
+        assert live.ink(".atlas-heads canvas") > 1000
+    elif mode == "profile":
+        expect(live.find(".picture")).to_contain_text("%")
+    elif mode in ("trace", "steps"):
+        expect(live.find(f".picture .{mode}[aria-busy=true]")).to_have_count(0)
+        expect(live.find(".picture canvas, .picture table").first).to_be_attached()
+    else:
+        live.ready()
+        assert 0 < live.strokes() <= 2000
+        assert live.find(".token").count() < 200
