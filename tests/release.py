@@ -22,6 +22,7 @@ LARGEST = {"whl": 2_000_000, "tar.gz": 4_000_000}
 CARRIED = {
     *(f"attnwidget/static/{name}.js" for name in ("widget", "more", "page")),
     *(f"attnwidget/locale/{name}.json" for name in ("en", "ja", "statistics/en", "statistics/ja")),
+    "attnwidget/static/THIRD_PARTY.txt",
     "attnwidget/py.typed",
 }
 #: Never in a wheel.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +106,19 @@ def test_what_is_no_model(tmp_path: Path, minilm_path: str) -> None:
         capture(str(tmp_path), "a")
     with pytest.raises(ValueError, match="no such folder here"):
         capture("nobody/nothing-of-that-name", "a")
+
+
+def test_code_that_a_model_brings_is_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "modeling_own.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Config: ...\nclass Own: ...\n"
+    )
+    own = {"AutoConfig": "modeling_own.Config", "AutoModel": "modeling_own.Own"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": own}))
+    with pytest.raises(ValueError, match=r"brings code of its own, which is never run from here.* load it yourself"):
+        capture(str(folder), "a")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_the_tokenizer(

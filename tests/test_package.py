@@ -73,6 +73,16 @@ def build(source: Path, out: Path, env: dict[str, str], *options: str) -> subpro
     return subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
+def bundled() -> set[str]:
+    """What the lock file says goes into the bundles: the packages that the page depends on, and what those need."""
+    lock = json.loads((ROOT / "js" / "package-lock.json").read_text())["packages"]
+    names, found = list(lock[""]["dependencies"]), set()
+    while names:
+        found.add(name := names.pop())
+        names += lock[f"node_modules/{name}"].get("dependencies", {})
+    return found
+
+
 def only(folder: Path, pattern: str) -> Path:
     (found,) = folder.glob(pattern)
     return found
@@ -134,6 +144,9 @@ def test_wheel_installs_and_works(route: str, request: pytest.FixtureRequest, tm
         names = set(archive.namelist())
         assert {"attnwidget"} == {name.split("/")[0] for name in names if ".dist-info/" not in name}
         assert names >= release.CARRIED
+        listed = archive.read("attnwidget/static/THIRD_PARTY.txt").decode()
+        assert {line.split()[0] for line in listed.splitlines() if re.match(r"\S+ \d+\.\d+\.\d+: ", line)} == bundled()
+        assert "permission notice shall be included" in listed
         for bundle in BUNDLES:
             text = archive.read(bundle)
             assert len(text) > 10_000

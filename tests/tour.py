@@ -1,7 +1,7 @@
 """Run demo.ipynb and write it back as it is committed: `python tests/tour.py`.
 
 What is committed can be read where nothing runs: of every view there is a picture of its page in a browser. The widget
-itself needs a kernel, and its state would make the file ten times as large. Needs Chromium (CHROMIUM names one).
+itself needs a kernel, and its state would make the file several times as large. Needs Chromium (CHROMIUM names one).
 """
 
 from __future__ import annotations

@@ -85,6 +85,11 @@ def _load(path: str) -> Any:
             auto = transformers.AutoModelForSeq2SeqLM if type(config) in mapping else auto
         return auto.from_pretrained(path, **safe)
     except (OSError, ValueError) as error:
+        if "trust_remote_code" in str(error):
+            raise ValueError(
+                f"model={path!r} brings code of its own, which is never run from here. If you trust it, load it "
+                "yourself and give the model: AutoModel.from_pretrained(..., trust_remote_code=True), with tokenizer="
+            ) from error
         kind = "folder" if Path(path).is_dir() else "name (no such folder here, so it was looked for on the hub)"
         raise ValueError(f"model={path!r} could not be loaded from this {kind}: {error}") from error
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from opened import Opened
+from opened import Opened, Shown
 from playwright.sync_api import expect
 
-from attnwidget import AttnView
+from attnwidget import Attention, AttnView
+from attnwidget.export import pages
+from attnwidget.modes import MODES
 
 HOSTILE = [
     "</script><script>window.hurt=1</script>",
@@ -88,6 +90,24 @@ def test_hostile_tokens_and_title(opened: Opened, mode: str) -> None:
         for index in range(n):
             assert shown.token("query", index).locator(".token-text").inner_text().strip() != "" or index == 15
     expect(shown.find(".footer-title")).to_contain_text("<b>bold</b>")
+
+
+def test_hostile_texts_in_every_mode_and_in_a_comparison(opened: Opened) -> None:
+    """Nothing of it becomes an element, nothing runs, and nothing is asked for, as `opened` sees to."""
+    n, hurt = len(HOSTILE), HOSTILE[1]
+    weights = softmax_rows(2, 2, n, n)
+    one, two = (Attention.from_arrays(weights, HOSTILE, model_name=name, text=name) for name in (hurt, HOSTILE[0]))
+    view = AttnView(one, selected_queries=[1], selected_keys=[0])
+    compared = AttnView.compare(one, two, names=(hurt, HOSTILE[0]))
+    page = opened.page(pages.to_html([view, compared], title=hurt))
+    for index in (0, 1):
+        shown = Shown(page, index).ready()
+        for mode in MODES:
+            shown.choose(mode)
+            expect(shown.find(f"[data-value='{mode}']").first).to_have_attribute("aria-checked", "true")
+            page.wait_for_timeout(100)
+            assert shown.find("script, img, b, iframe, object, embed, style, link").count() == 0, mode
+    assert page.evaluate("window.hurt") is None
 
 
 def test_a_long_text_scrolls_and_keeps_few_elements(opened: Opened) -> None:
