@@ -46,6 +46,7 @@ class WrittenView(ViewOutput):
         height: int | None = None,
         steps: bool = False,
         progress: bool = True,
+        date: object = None,
     ) -> str:
         """One self-contained page of this view, opening in the state shown now; to be written as UTF-8.
 
@@ -73,6 +74,9 @@ class WrittenView(ViewOutput):
             the page holds those of the chosen heads only: `heads` and `pinned`, or the one that mode "steps" shows.
         progress : bool
             Whether to show on standard error how far a page is that takes more than two seconds.
+        date : str or datetime.date, optional
+            Goes into the record in the page's head, beside model, revision and versions. None where not given: the same
+            view gives the same page.
 
         Raises
         ------
@@ -92,6 +96,7 @@ class WrittenView(ViewOutput):
             height=height,
             steps=steps,
             progress=progress,
+            date=date,
         )
 
     def snapshot(self, *, height: int | None = None, **options: Any) -> Snapshot:
@@ -106,7 +111,7 @@ class WrittenView(ViewOutput):
         height : int, optional
             Of the frame, in CSS pixels.
         **options
-            `layers`, `heads`, `max_bytes`, `title`, `steps` and `progress`, as for `to_html`.
+            `layers`, `heads`, `max_bytes`, `title`, `steps`, `progress` and `date`, as for `to_html`.
         """
         tall = pages.height_of([self]) if height is None else height
         frame = self.to_html(fragment=True, height=tall, **options)

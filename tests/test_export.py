@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -468,6 +469,12 @@ def test_save_writes_the_page(view: AttnView, tmp_path: Path, name: str) -> None
     assert (tmp_path / name).read_bytes().decode() == view.to_html()
     view.save(str(tmp_path / name))
     assert files(tmp_path) == sorted([name, "page.js"])
+
+
+def test_a_date_is_in_the_record_where_one_is_given(view: AttnView) -> None:
+    assert Document(view.to_html(date=datetime.date(2026, 11, 28))).meta("date") == "2026-11-28"
+    assert Document(view.to_html(date='"><script>x</script>')).meta("date") == '"><script>x</script>'
+    assert "date" not in {a.get("name") for tag, a in Document(view.to_html()).elements if tag == "meta"}
 
 
 def test_the_commit_of_a_model_from_the_hub_is_named(view: AttnView) -> None:

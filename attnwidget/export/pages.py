@@ -34,6 +34,7 @@ def to_html(
     height: int | None = None,
     steps: bool = False,
     progress: bool = True,
+    date: object = None,
 ) -> str:
     """One page of several views, which share one copy of the code. Arguments as of `AttnView.to_html`.
 
@@ -52,6 +53,7 @@ def to_html(
         height=height,
         steps=steps,
         progress=progress,
+        date=date,
     )
     return "".join(made)
 
@@ -87,6 +89,7 @@ def _pieces(
     height: int | None = None,
     steps: bool = False,
     progress: bool = True,
+    date: object = None,
 ) -> Iterator[str]:
     """The page, piece by piece; the error of one that is too large comes behind the last."""
     if not views:
@@ -100,9 +103,8 @@ def _pieces(
     commits = dict.fromkeys(view._revision() for view in views if view._revision())
     # In an attribute, and in a notebook around that, `dense` text would be longer than base64.
     dense_from = page.DENSE_FROM if not fragment else max(len(d) for p in parts for d in p.binary.values()) + 1
-    texts = page.pieces(
-        parts, title=named, provenance=provenance(", ".join(models), ", ".join(commits)), dense_from=dense_from
-    )
+    record = provenance(", ".join(models), ", ".join(commits), date)
+    texts = page.pieces(parts, title=named, provenance=record, dense_from=dense_from)
     if fragment:
         texts = iter([page.frame("".join(texts), title=named, height=height_of(views) if height is None else height)])
     found = 0

@@ -1,4 +1,4 @@
-"""What a page or a figure was made of and with. No date: the same view gives the same bytes."""
+"""What a page or a figure was made of and with. A date only where one is given: the same view gives the same bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ def revision(model: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def provenance(model_name: str, commit: str) -> dict[str, str]:
+def provenance(model_name: str, commit: str, date: object = None) -> dict[str, str]:
     """By name of the meta element of a page."""
     out = {"generator": f"attnwidget {__version__}", "attnwidget-model": model_name}
     if commit:
         out["attnwidget-revision"] = commit
+    if date is not None:
+        out["date"] = str(date)
     # Attention from arrays needs neither.
     return out | {f"attnwidget-{name}": found for name in ("transformers", "torch") if (found := _version(name))}
 
