@@ -185,7 +185,11 @@ class WrittenView(ViewOutput):
         )
 
     def _part(
-        self, layers: list[int] | None, heads: list[Any] | None, steps: bool, tell: Callable[[], object]
+        self,
+        layers: list[int] | None,
+        heads: list[Any] | None,
+        steps: bool,
+        tell: Callable[[], object] = lambda: None,
     ) -> page.Part:
         """What a page holds of this view; `tell` is called after each layer that had to be made."""
         choice = self._choice(layers, heads)

