@@ -215,14 +215,14 @@ def test_what_is_no_profile_is_refused() -> None:
 
 def saved(view: AttnView) -> list[str]:
     """Statistics that the exported page holds."""
-    attention = view._part(None, None, False).binary["attention"]
+    attention = view._part(None, None, False, lambda: None).binary["attention"]
     return [name for name in Container(attention).blocks if name.startswith("statistics/")]
 
 
 def test_a_page_of_a_short_text_brings_its_statistics_and_all_else() -> None:
     view = AttnView(given())
     assert saved(view) == ["statistics/encoder"]
-    attention = view._part(None, None, False).binary["attention"]
+    attention = view._part(None, None, False, lambda: None).binary["attention"]
     assert attnwidget.wire.decode(attention).keys() == attnwidget.wire.decode(view.attention).keys()
     assert set(Container(view.attention).blocks) < set(Container(attention).blocks)
     view.close()

@@ -189,7 +189,7 @@ def test_where_there_are_no_steps_it_says_why(minilm_path: str) -> None:
 
 def container_of(view: AttnView, *, steps: bool = False) -> Container:
     """The weights of an exported page."""
-    return Container(view._part(None, None, steps).binary["attention"])
+    return Container(view._part(None, None, steps, lambda: None).binary["attention"])
 
 
 def heads_with_steps(c: Container) -> set[str]:
