@@ -126,10 +126,10 @@ class ViewState(anywidget.AnyWidget):
     def _speak(self, change: Any = None) -> None:
         self.set_trait("words", page_words(self.lang))
 
-    @traitlets.observe("mode", "comparison")
+    @traitlets.observe("mode", "comparison", "image")
     def _bring_what_mode_needs(self, change: Any = None) -> None:
         # A notebook saved in this state is drawn from its file, where nobody is there to send for the rest.
-        if self.mode in MODES_OF_MORE or self.comparison:
+        if self.mode in MODES_OF_MORE or self.comparison or self.image:
             self.bring_more()
 
     def bring_more(self) -> None:

@@ -4,6 +4,7 @@
  */
 
 import compare from "./styles/compare.css";
+import image from "./styles/image.css";
 import saving from "./styles/saving.css";
 import steps from "./styles/steps.css";
 import trace from "./styles/trace.css";
@@ -11,7 +12,8 @@ import trace from "./styles/trace.css";
 export { comparedNow } from "./compare_now";
 export { Save } from "./saving/menu";
 export { Compare } from "./views/compare";
+export { ImagePicture } from "./views/image";
 export { Steps } from "./views/steps";
 export { Trace } from "./views/trace";
 
-export const SHEETS = [compare, saving, steps, trace].join("\n");
+export const SHEETS = [compare, image, saving, steps, trace].join("\n");

@@ -9,7 +9,6 @@ import type { Store } from "./store";
 import atlas from "./styles/atlas.css";
 import controls from "./styles/controls.css";
 import help from "./styles/help.css";
-import image from "./styles/image.css";
 import input from "./styles/input.css";
 import lines from "./styles/lines.css";
 import matrix from "./styles/matrix.css";
@@ -22,7 +21,7 @@ import { watchTheme } from "./theme";
 import { View } from "./view";
 import { App } from "./views/app";
 
-const SHEETS = [base, controls, toolbar, lines, strips, matrix, panel, atlas, profile, image, help, input];
+const SHEETS = [base, controls, toolbar, lines, strips, matrix, panel, atlas, profile, help, input];
 
 /** Every listener and observer ends with `signal`. */
 export function mount(element: HTMLElement, store: Store, data: Data, signal: AbortSignal, parts = new Parts()): void {

@@ -7,7 +7,7 @@ import { LONG } from "../picture/axes";
 import { followSearch, searchFor } from "../search";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
-import { ImagePicture } from "./image";
+import { Brought } from "./brought";
 import { StrokesCanvas } from "./lines_canvas";
 import { type Split, type Strips, useSplit, useStrips } from "./lines_focus";
 import { ColumnHeads, Edge, named } from "./lines_heads";
@@ -162,7 +162,9 @@ export function Lines({ view, width }: { view: View; width: number }) {
   const hovered = pinned ? null : store.hoverHead.value;
   return (
     <div class="lines-view">
-      <ImagePicture view={view} width={width} />
+      {view.data.image.value && (
+        <Brought view={view}>{({ ImagePicture }) => <ImagePicture view={view} width={width} />}</Brought>
+      )}
       <div class="picture-bar">
         <span class="picture-rows">{long && t("lines.rows", { first, last: lastRow - 1, count: queries.length })}</span>
         <SearchBox view={view} from={first} />

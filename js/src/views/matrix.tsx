@@ -3,7 +3,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { followSearch, searchFor } from "../search";
 import type { View } from "../view";
-import { ImagePicture } from "./image";
+import { Brought } from "./brought";
 import { labelWidth } from "./labels";
 import { Legend } from "./legend";
 import { Axis } from "./matrix_axis";
@@ -79,7 +79,9 @@ export function Matrix({ view, width }: { view: View; width: number }) {
   const top = depth + (margins ? COLUMN_DEPTH : 0);
   return (
     <div class="matrix">
-      <ImagePicture view={view} width={width} />
+      {view.data.image.value && (
+        <Brought view={view}>{({ ImagePicture }) => <ImagePicture view={view} width={width} />}</Brought>
+      )}
       <div class="matrix-head">
         <div class="matrix-tools">
           <Legend view={view} shading={model.shading.value} ramp={model.colouring.value?.ramps[0]} />
