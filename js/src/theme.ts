@@ -22,19 +22,28 @@ export function darkBehind(element: Element): boolean | undefined {
   return undefined;
 }
 
+/** Hosts say light or dark by one of these, on one of the two outermost elements. */
+const MARKS = ["data-theme", "theme", "data-bs-theme", "data-vscode-theme-kind"];
+
+function saidByHost(): boolean | undefined {
+  for (const root of [document.body, document.documentElement]) {
+    for (const mark of MARKS) {
+      const said = /dark|light/.exec(root.getAttribute(mark) ?? "");
+      if (said) return said[0] === "dark";
+    }
+  }
+  return undefined;
+}
+
 /** Returns the look itself, for when the element has moved. */
 export function watchTheme(element: Element, signal: AbortSignal, onChange: (dark: boolean) => void): () => void {
   const scheme = matchMedia("(prefers-color-scheme: dark)");
-  const look = () => onChange(darkBehind(element) ?? scheme.matches);
+  const look = () => onChange(darkBehind(element) ?? saidByHost() ?? scheme.matches);
   scheme.addEventListener("change", look, { signal });
   const observer = new MutationObserver(look);
-  // Hosts switch theme by an attribute or class on one of these two.
-  for (const root of [document.documentElement, document.body]) {
-    observer.observe(root, {
-      attributes: true,
-      attributeFilter: ["class", "style", "data-theme", "theme", "data-jp-theme-light", "data-vscode-theme-kind"],
-    });
-  }
+  // Hosts switch theme by some attribute of one of these two, and what lies behind may follow slowly.
+  for (const root of [document.documentElement, document.body]) observer.observe(root, { attributes: true });
+  document.addEventListener("transitionend", (of) => of.propertyName === "background-color" && look(), { signal });
   signal.addEventListener("abort", () => observer.disconnect());
   look();
   return look;

@@ -12,6 +12,7 @@ import pytest
 from lab import SAVE_STATE, Lab
 from opened import Opened
 from playwright.sync_api import Browser, Page, sync_playwright
+from where import Proofs
 
 import attnwidget
 
@@ -30,11 +31,29 @@ FLAGS = [
 SENTENCE = "The dog chased the cat because it was hungry."
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here drives a browser."""
+HERE = Path(__file__).parent
+PROOFS = pytest.StashKey[Proofs]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[PROOFS] = Proofs()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Everything here drives a browser. What sums it up comes last."""
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.path.name == "test_where_it_works.py")
+    proving = {path for path in HERE.glob("test_*.py") if "proves(" in path.read_text("utf-8")}
+    if not proving <= {item.path for item in ours}:
+        config.stash[PROOFS].whole = False
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
+        if HERE in item.path.parents:
+            item.config.stash[PROOFS].whole = False
 
 
 def chromium() -> str:
@@ -55,6 +74,17 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def proofs(pytestconfig: pytest.Config) -> Proofs:
+    return pytestconfig.stash[PROOFS]
+
+
+@pytest.fixture
+def proves(proofs: Proofs) -> Proofs:
+    """Notes for the README's table of hosts what a test has shown."""
+    return proofs
 
 
 @pytest.fixture(scope="session")

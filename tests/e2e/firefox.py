@@ -21,13 +21,13 @@ FILES = (
     Path("/Applications/Firefox.app/Contents/MacOS/firefox"),
     Path("C:/Program Files/Mozilla Firefox/firefox.exe"),
 )
-#: Files go where they are looked for, the scheme is light, and whatever asks for the network gets a closed door.
+#: Files go where they are looked for, the scheme is dark, and whatever asks for the network gets a closed door.
 PREFERENCES: dict[str, object] = {
     "browser.download.folderList": 2,
     "browser.download.useDownloadDir": True,
     "browser.download.alwaysOpenPanel": False,
     "browser.helperApps.neverAsk.saveToDisk": "image/svg+xml,image/png,text/csv,text/html",
-    "layout.css.prefers-color-scheme.content-override": 1,
+    "layout.css.prefers-color-scheme.content-override": 0,
     "network.proxy.type": 1,
     "network.proxy.http": "127.0.0.1",
     "network.proxy.http_port": 9,
@@ -194,6 +194,10 @@ class Tab:
 
     def press(self, selector: str) -> None:
         self.point(selector, click=True)
+
+    def screenshot(self) -> bytes:
+        """What is seen, as PNG."""
+        return base64.b64decode(self.browser.call("browsingContext.captureScreenshot", context=self.context)["data"])
 
     def printed(self) -> bytes:
         """The page as PDF on A4."""

@@ -17,6 +17,7 @@ from textwrap import indent
 
 import nbformat
 from lab import free_port
+from playwright.sync_api import Page
 
 #: A view without a model, and the sentence in which the host says what Python has heard.
 VIEW = """
@@ -71,7 +72,8 @@ SHINY = f"""
 from shiny import App, render, ui
 from shinywidgets import output_widget, reactive_read, render_widget
 
-app_ui = ui.page_fluid(ui.output_text("heard"), output_widget("shown"))
+scheme = ui.input_dark_mode(id="scheme", mode="light")
+app_ui = ui.page_fluid(scheme, ui.output_text("heard"), output_widget("shown", height="auto"))
 
 def server(input, output, session):
     @render_widget
@@ -90,12 +92,13 @@ app = App(app_ui, server)
 
 @dataclass(frozen=True)
 class Host:
-    """How a host is started on a file, at what path it is ready and shows the file."""
+    """How a host is started on a file, at what path it is ready and shows the file, and how it is made dark."""
 
     file: str
     write: Callable[[Path], None]
     command: tuple[str, ...]
     ready: str
+    darken: Callable[[Page], object]
     page: str = "/"
 
 
@@ -111,7 +114,7 @@ def _marimo(path: Path) -> None:
     # An editor runs no cells on opening unless told so, in the settings of its user.
     settings = path.parent / "settings" / "marimo" / "marimo.toml"
     settings.parent.mkdir(parents=True)
-    settings.write_text("[runtime]\nauto_instantiate = true\n", encoding="utf-8")
+    settings.write_text('[runtime]\nauto_instantiate = true\n[display]\ntheme = "system"\n', encoding="utf-8")
 
 
 def _notebook(cells: list[str]) -> Callable[[Path], None]:
@@ -123,16 +126,25 @@ def _notebook(cells: list[str]) -> Callable[[Path], None]:
     return write
 
 
+def _again_dark(page: Page) -> None:
+    page.goto(f"{page.url}?theme=dark")
+
+
+def _by_system(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+
+
 _MARIMO_FLAGS = ("app.py", "--headless", "--no-token", "--host=127.0.0.1", "--port={port}")
 HOSTS = {
-    "marimo run": Host("app.py", _marimo, ("marimo", "-q", "-y", "run", *_MARIMO_FLAGS), "/health"),
-    "marimo edit": Host("app.py", _marimo, ("marimo", "-q", "-y", "edit", *_MARIMO_FLAGS), "/health"),
+    "marimo run": Host("app.py", _marimo, ("marimo", "-q", "-y", "run", *_MARIMO_FLAGS), "/health", _by_system),
+    "marimo edit": Host("app.py", _marimo, ("marimo", "-q", "-y", "edit", *_MARIMO_FLAGS), "/health", _by_system),
     "Voila": Host(
         "app.ipynb",
         _notebook(VOILA),
         ("voila", "app.ipynb", "--no-browser", "--port={port}", "--Voila.ip=127.0.0.1"),
         # Every look at the page itself runs the notebook.
         "/voila/static/voila.js",
+        _again_dark,
     ),
     "Panel": Host(
         "app.py",
@@ -146,9 +158,16 @@ HOSTS = {
             "--allow-websocket-origin=127.0.0.1:{port}",
         ),
         "/app",
+        _again_dark,
         "/app",
     ),
-    "Shiny": Host("app.py", _text(SHINY), ("shiny", "run", "--host=127.0.0.1", "--port={port}", "app.py"), "/"),
+    "Shiny": Host(
+        "app.py",
+        _text(SHINY),
+        ("shiny", "run", "--host=127.0.0.1", "--port={port}", "app.py"),
+        "/",
+        lambda page: page.locator("#scheme").click(),
+    ),
 }
 
 

@@ -116,10 +116,14 @@ class Lab:
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
         return self.reopen(page, name, shell=shell)
 
-    def reopen(self, page: Page, name: str, *, shell: str = "lab") -> LabNotebook:
-        """A notebook from its file, with the kernel that it has, or a fresh one."""
+    def read(self, page: Page, name: str, *, shell: str = "lab") -> None:
+        """A notebook from its file, whether there is a kernel or not."""
         page.goto(f"{self.url}/{PATHS[shell]}/{name}.ipynb?reset")
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
+
+    def reopen(self, page: Page, name: str, *, shell: str = "lab") -> LabNotebook:
+        """A notebook from its file, with the kernel that it has, or a fresh one."""
+        self.read(page, name, shell=shell)
         page.wait_for_function(
             "jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
         )
@@ -174,6 +178,11 @@ class LabNotebook:
         """Restart the kernel, which forgets everything."""
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         self.page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
+
+    def darken(self, dark: bool) -> None:
+        """Choose one of the two themes that come with it."""
+        theme = f"JupyterLab {'Dark' if dark else 'Light'}"
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
 
     def save(self) -> None:
         self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")

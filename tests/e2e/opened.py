@@ -66,6 +66,18 @@ class Shown:
         )
         return count
 
+    def assert_dark(self) -> None:
+        """The palette is the dark one, and what is printed in it can be read."""
+        expect(self.root).to_have_attribute("data-theme", "dark")
+        paper, ink = self.root.evaluate(
+            """root => {
+                const {backgroundColor, color} = getComputedStyle(root.querySelector(".card"));
+                return [backgroundColor, color].map(one => one.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0));
+            }"""
+        )
+        assert paper < 150
+        assert ink > 500
+
     def rest(self) -> None:
         """Move the pointer away, so that nothing is hovered."""
         self.page.mouse.move(1, 1)

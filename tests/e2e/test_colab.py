@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from comms import Wire, wired  # noqa: F401
+from ipywidgets.embed import embed_data
 from opened import READY, Shown
 from playwright.sync_api import Browser, Page, expect
+from where import COLAB, Proofs
 
 from attnwidget import AttnView
 
@@ -33,7 +35,7 @@ const poll = async () => {
 setTimeout(poll, 500);
 </script>"""
 
-OUTPUT = """<!doctype html><meta charset="utf-8"><title>output</title><div id="output"></div>
+OUTPUT = """<!doctype html><html theme="light"><meta charset="utf-8"><title>output</title><div id="output"></div>
 <script>
 // At an offset of a larger buffer, as a slice of one websocket message lies.
 const bytesOf = (text) => {
@@ -151,7 +153,7 @@ def heard(page: Page, view: AttnView, name: str, value: Any) -> None:
     raise AssertionError(f"{name} is {getattr(view, name)!r}")
 
 
-def test_drawn_heard_and_answered(page: Page, long: AttnView) -> None:
+def test_drawn_heard_and_answered(page: Page, long: AttnView, proves: Proofs) -> None:
     kernel = Kernel(page, long)
     page.goto("http://notebook.test/")
     frame = page.frame(url="http://output.test/")
@@ -176,6 +178,48 @@ def test_drawn_heard_and_answered(page: Page, long: AttnView) -> None:
     expect(shown.find("[role=spinbutton]")).to_have_text("2")
     expect(shown.find(READY).first).to_be_visible()
     assert shown.pressed_heads() == [3]
+    proves(COLAB, "draws", "interacts", "Python hears")
+    proves.look(COLAB, page, dark=False)
+
+    # Its frames are transparent: what lies behind them is told by a mark alone.
+    assert shown.root.get_attribute("data-theme") == "light"
+    frame.evaluate("document.documentElement.setAttribute('theme', 'dark')")
+    shown.assert_dark()
+    proves(COLAB, "dark")
+    proves.look(COLAB, page, dark=True)
     frame.evaluate("close_view()")
     assert frame.evaluate("document.getElementById('output').shadowRoot.childElementCount") == 0
     assert kernel.errors == []
+
+
+class Forgotten(Kernel):
+    """No kernel: the state that the notebook kept, and nobody who hears."""
+
+    def __init__(self, page: Page, view: AttnView) -> None:
+        super().__init__(page, view)
+        saved = embed_data(views=[view], drop_defaults=True)["manager_state"]["state"][view.model_id]
+        buffers = [base64.b64decode(buffer["data"]) for buffer in saved["buffers"]]
+        paths = [buffer["path"] for buffer in saved["buffers"]]
+        self.comm.sent = [("comm_open", {"state": saved["state"], "buffer_paths": paths}, buffers)]
+        self.taken = 0
+
+    def to_python(self, text: str) -> None:
+        pass
+
+
+def test_reopened_from_what_the_notebook_kept(page: Page, long: AttnView, proves: Proofs) -> None:
+    long.set_state({"heads": [5], "selected_queries": [3]})
+    kernel = Forgotten(page, long)
+    page.goto("http://notebook.test/")
+    frame = page.frame(url="http://output.test/")
+    assert frame is not None
+    shown = Shown(frame)  # type: ignore[arg-type]
+    expect(shown.find(READY).first).to_be_visible()
+    assert (shown.pressed_heads(), shown.selected("query")) == ([5], [3])
+    assert shown.ink("canvas[data-strokes]") > 300
+    shown.head(2).click()
+    assert shown.pressed_heads() == [2]
+    shown.find("[aria-label='Next layer']").click()
+    expect(shown.find(".absence")).to_contain_text("run this view's cell again")
+    assert kernel.errors == []
+    proves(COLAB, "saved and reopened", "without a kernel")

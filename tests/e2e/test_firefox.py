@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from firefox import Firefox, Tab
+from where import FIREFOX, Proofs
 
 if TYPE_CHECKING:
     from attnwidget import Attention, AttnView
@@ -64,11 +65,16 @@ def sheets(pdf: bytes) -> int:
     return sum(len(re.findall(rb"/Type\s*/Page\b", text)) for text in texts)
 
 
-def test_a_page_draws_and_answers(fox: Firefox, view: AttnView, attention: Attention, tmp_path: Path) -> None:
+def test_a_page_draws_and_answers(
+    fox: Firefox, view: AttnView, attention: Attention, tmp_path: Path, proves: Proofs
+) -> None:
     tab = opened(fox, view.to_html(), tmp_path)
     assert "default-src 'none'" in tab.evaluate("document.querySelector('meta[http-equiv]').content")
     tab.one(READY, "1")
     assert tab.one("canvas[data-strokes]", INK) > 500
+    tab.until(".attnwidget", "e.dataset.theme", "dark")
+    proves(FIREFOX, "draws", "dark", "without a kernel")
+    proves.look(FIREFOX, tab, dark=True)
     assert tab.all(".tokens-query .token-text") == [token.text for token in attention.query_tokens()]
 
     tab.press("[aria-label='Next layer']")
@@ -87,6 +93,7 @@ def test_a_page_draws_and_answers(fox: Firefox, view: AttnView, attention: Atten
         tab.until(f"[data-value={mode}]", "e.getAttribute('aria-checked')", "true")
         assert tab.one(READY, INK) > 500
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1000
+    proves(FIREFOX, "interacts")
     assert sheets(tab.printed()) == 1
     assert tab.evaluate(REFUSED) == "script-src-elem"
     assert tab.evaluate("window.ran") is None
@@ -95,7 +102,7 @@ def test_a_page_draws_and_answers(fox: Firefox, view: AttnView, attention: Atten
     tab.close()
 
 
-def test_a_page_is_saved_and_opened_again(fox: Firefox, view: AttnView, tmp_path: Path) -> None:
+def test_a_page_is_saved_and_opened_again(fox: Firefox, view: AttnView, tmp_path: Path, proves: Proofs) -> None:
     tab = opened(fox, view.to_html(), tmp_path)
     tab.press("[aria-label='Next layer']")
     tab.press(".menu-button")
@@ -110,7 +117,14 @@ def test_a_page_is_saved_and_opened_again(fox: Firefox, view: AttnView, tmp_path
     again = opened(fox, data.decode(), tmp_path)
     again.one(READY, "1")
     assert again.one("[role=spinbutton]") == "4"
+    proves(FIREFOX, "saved and reopened")
     again.close()
+    view.theme = "light"
+    light = opened(fox, view.to_html(), tmp_path)
+    light.one(READY, "1")
+    assert light.one(".card", "getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
+    proves.look(FIREFOX, light, dark=False)
+    light.close()
 
 
 @pytest.mark.parametrize("allowed", [True, False])

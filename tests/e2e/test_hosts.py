@@ -10,6 +10,7 @@ import pytest
 from hosts import HOSTS, served
 from opened import READY, Shown
 from playwright.sync_api import Browser, Page, expect
+from where import Proofs
 
 #: What the bridge of a host fetches from a CDN, and where the same lies in the Python package.
 ANYWIDGET = Path(anywidget.__file__).parent / "nbextension" / "index.js"
@@ -34,7 +35,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("name", HOSTS)
-def test_drawn_clicked_and_heard(name: str, page: Page, tmp_path: Path) -> None:
+def test_drawn_clicked_heard_dark_and_left_alone(name: str, page: Page, tmp_path: Path, proves: Proofs) -> None:
     with served(HOSTS[name], tmp_path) as url:
         page.goto(url)
         view = Shown(page)
@@ -45,3 +46,24 @@ def test_drawn_clicked_and_heard(name: str, page: Page, tmp_path: Path) -> None:
         view.token("query", 2).click()
         expect(page.get_by_text("heard layer 1 queries [2]").first).to_be_visible()
         assert view.selected("query") == [2]
+        assert view.root.get_attribute("data-theme") == "light"
+        proves(name, "draws", "interacts", "Python hears")
+        proves.look(name, page, dark=False)
+
+        HOSTS[name].darken(page)
+        expect(view.find(READY).first).to_be_visible(timeout=60_000)
+        view.assert_dark()
+        proves(name, "dark")
+        proves.look(name, page, dark=True)
+    # Its server is gone, and with it Python. Only Shiny takes the view away.
+    if name == "Shiny":
+        expect(page.locator("#shiny-disconnected-overlay")).to_be_visible()
+        return
+    layer = view.layer()
+    view.find("[aria-label='Previous layer']" if layer else "[aria-label='Next layer']").click()
+    expect(view.find("[role=spinbutton]")).to_have_text(str(1 - layer))
+    expect(view.find(READY).first).to_be_visible()
+    view.token("query", 4).click()
+    assert view.selected("query") == [4]
+    assert view.ink("canvas[data-strokes]") > 300
+    proves(name, "without a kernel")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from lab import Lab, LabNotebook
@@ -139,14 +138,3 @@ def test_layers_beyond_the_first_message_are_asked_for(lab: Lab, page: Page, min
         assert view.layer() == layer
         drawn(page)
         assert view.strokes() > 0
-
-
-def test_dark_theme_of_the_host(lab: Lab, page: Page, minilm_path: str, tmp_path: Path) -> None:
-    notebook = lab.open(page, "dark", [VIEW.format(path=minilm_path)])
-    notebook.run(0)
-    view = drawn(page)
-    assert view.root.get_attribute("data-theme") == "light"
-    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    expect(view.root).to_have_attribute("data-theme", "dark")
-    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
-    expect(view.root).to_have_attribute("data-theme", "light")

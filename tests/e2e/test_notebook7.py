@@ -9,6 +9,7 @@ import pytest
 from lab import HEARD, LONG, SHELLS, SHORT, Lab, LabNotebook
 from opened import READY, drawn
 from playwright.sync_api import Page, expect
+from where import JUPYTER, Proofs
 
 
 def heard(notebook: LabNotebook, index: int) -> object:
@@ -16,7 +17,7 @@ def heard(notebook: LabNotebook, index: int) -> object:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, shell: str) -> None:
+def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, shell: str, proves: Proofs) -> None:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     notebook = lab.open(page, f"life_{shell}", [LONG, SHORT, "view", HEARD], shell=shell)
@@ -30,6 +31,8 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
     expect(view.find(".tokens-query [data-index='2']")).to_have_attribute("aria-selected", "true")
     page.wait_for_timeout(300)
     assert heard(notebook, 3) == [1, [2]]
+    proves(JUPYTER[shell], "draws", "interacts", "Python hears")
+    proves.look(JUPYTER[shell], page, dark=False)
     long.find("[aria-label='Next layer']").click()
     drawn(page)
     assert long.layer() == 1
@@ -43,6 +46,7 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
     expect(long.find(".absence")).to_contain_text("view.save")
     long.find("[aria-label='Previous layer']").click()
     expect(long.find(READY).first).to_be_visible()
+    proves(JUPYTER[shell], "without a kernel")
 
     for _ in range(2):
         notebook.run_all()
@@ -56,30 +60,46 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
     view.token("query", 4).click()
     page.wait_for_timeout(300)
     assert heard(notebook, 3) == [0, [4]]
+
+    assert view.root.get_attribute("data-theme") == "light"
+    notebook.darken(True)
+    for one in (long, view):
+        one.assert_dark()
+    proves(JUPYTER[shell], "dark")
+    proves.look(JUPYTER[shell], page, dark=True)
+    notebook.darken(False)
+    expect(view.root).to_have_attribute("data-theme", "light")
     # The notebook's own page complains of a schema that it lacks; nothing of this is ours.
     assert [error for error in errors if re.search("attn|blob:", error)] == []
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_scrolled_away_and_back(lab: Lab, page: Page, shell: str) -> None:
-    """Cells out of sight are taken out of the document, and put back."""
+@pytest.mark.parametrize(("shell", "windowing"), [("lab", "full"), ("notebook", "full"), ("lab", "contentVisibility")])
+def test_scrolled_away_and_back(lab: Lab, page: Page, shell: str, windowing: str) -> None:
+    """Cells out of sight are taken out of the document under the one mode, and not laid out under the other."""
+    lab.set("@jupyterlab/notebook-extension/tracker", {"windowingMode": windowing})
     page.set_viewport_size({"width": 1000, "height": 700})
     fill = ["\n".join(f"line_{n} = {n}" for n in range(80))] * 12
-    notebook = lab.open(page, f"scroll_{shell}", [SHORT, *fill, HEARD], shell=shell)
+    notebook = lab.open(page, f"scroll_{shell}_{windowing}", [SHORT, "view", *fill, HEARD], shell=shell)
     notebook.run(0)
+    notebook.run(1)
     view = drawn(page)
     view.find("[aria-label='Next layer']").click()
     view.token("query", 3).click()
     show = "index => jupyterapp.shell.currentWidget.content.scrollToItem(index)"
+    there = page.locator("div.attnwidget")
     for _ in range(2):
-        page.evaluate(show, 13)
-        expect(page.locator("div.attnwidget")).not_to_be_in_viewport()
+        page.evaluate(show, 14)
+        expect(there).to_have_count(0) if windowing == "full" else expect(there.first).not_to_be_in_viewport()
         page.evaluate(show, 0)
-        expect(page.locator("div.attnwidget")).to_be_in_viewport()
+        expect(there.first).to_be_in_viewport()
     view = drawn(page)
     assert (view.layer(), view.selected("query")) == (1, [3])
     assert view.ink("canvas[data-strokes]") > 300
     view.token("query", 3).click()
     view.token("query", 1).click()
+    page.evaluate(show, 1)
+    second = page.locator(".jp-Cell:nth-child(2) div.attnwidget, [data-windowed-list-index='1'] div.attnwidget").first
+    expect(second.locator(READY).first).to_be_visible()
+    expect(second.locator(".tokens-query [data-index='1']")).to_have_attribute("aria-selected", "true")
     page.wait_for_timeout(300)
-    assert heard(notebook, 13) == [1, [1]]
+    assert heard(notebook, 14) == [1, [1]]

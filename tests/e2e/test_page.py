@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from opened import Opened, Shown
 from playwright.sync_api import expect
+from where import CHROMIUM, Proofs
 
 from attnwidget import AttnView
 from attnwidget.export import pages
@@ -51,7 +52,9 @@ def ink_of_thumb(shown: Shown, head: int) -> int:
     return count
 
 
-def test_lines_are_drawn_and_every_part_is_there(opened: Opened, view: AttnView, attention: Attention) -> None:
+def test_lines_are_drawn_and_every_part_is_there(
+    opened: Opened, view: AttnView, attention: Attention, proves: Proofs
+) -> None:
     shown = opened.view(view)
     assert shown.strokes() > 0
     assert shown.ink("canvas[data-strokes]") > 500
@@ -63,6 +66,8 @@ def test_lines_are_drawn_and_every_part_is_there(opened: Opened, view: AttnView,
     assert "default-src 'none'" in (
         shown.page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content") or ""
     )
+    proves(CHROMIUM, "draws", "without a kernel")
+    proves.look(CHROMIUM, shown.page, dark=False)
 
 
 def test_layers_are_switched_by_button_and_keys(opened: Opened, view: AttnView) -> None:
@@ -130,7 +135,7 @@ def test_a_hovered_key_shows_who_looks_at_it(opened: Opened, view: AttnView, att
     assert_printed(shown.values("query"), attention.weights(3, 7)[:, 2])
 
 
-def test_tokens_are_pinned_added_and_freed(opened: Opened, view: AttnView) -> None:
+def test_tokens_are_pinned_added_and_freed(opened: Opened, view: AttnView, proves: Proofs) -> None:
     shown = opened.view(view)
     shown.token("query", 3).click()
     assert shown.selected("query") == [3]
@@ -148,6 +153,7 @@ def test_tokens_are_pinned_added_and_freed(opened: Opened, view: AttnView) -> No
     shown.token("query", 1).click()
     shown.page.keyboard.press("Escape")
     assert shown.selected("query") == []
+    proves(CHROMIUM, "interacts")
 
 
 def test_token_text_can_be_marked_without_locking(opened: Opened, view: AttnView) -> None:
@@ -317,13 +323,18 @@ def test_hovering_moves_nothing(opened: Opened, view: AttnView) -> None:
         assert shown.root.evaluate(where) == before
 
 
-def test_dark_and_light(opened: Opened, view: AttnView) -> None:
+def test_dark_and_light(opened: Opened, view: AttnView, proves: Proofs) -> None:
     colour = "e => getComputedStyle(e.querySelector('.card')).backgroundColor"
-    light, dark = (opened.view(view, dark=dark).root.evaluate(colour) for dark in (False, True))
+    light = opened.view(view).root.evaluate(colour)
     assert light == "rgb(255, 255, 255)"
-    assert sum(map(int, re.findall(r"\d+", dark))) < 150
+    dark = opened.view(view, dark=True)
+    dark.assert_dark()
+    proves(CHROMIUM, "dark")
+    proves.look(CHROMIUM, dark.page, dark=True)
     view.theme = "light"
     assert opened.view(view, dark=True).root.evaluate(colour) == light
+    view.theme = "dark"
+    opened.view(view).assert_dark()
 
 
 def test_several_views_on_one_page(opened: Opened, view: AttnView) -> None:

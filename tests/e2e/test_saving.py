@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from opened import Opened, Shown
 from playwright.sync_api import Page, expect
+from where import CHROMIUM, Proofs
 
 from attnwidget import Attention, AttnView
 from attnwidget.export import page as export
@@ -161,7 +162,7 @@ def test_hostile_tokens_are_text_in_every_file(opened: Opened) -> None:
 TAGS = ("svg", "title", "rect", "text", "clipPath", "g", "path")
 
 
-def test_the_page_saves_itself_as_it_is_now(opened: Opened, view: AttnView) -> None:
+def test_the_page_saves_itself_as_it_is_now(opened: Opened, view: AttnView, proves: Proofs) -> None:
     shown = opened.view(view)
     shown.find("[aria-label='Next layer']").click()
     shown.head(4).click()
@@ -169,6 +170,7 @@ def test_the_page_saves_itself_as_it_is_now(opened: Opened, view: AttnView) -> N
     assert name.endswith(".html")
     again = Shown(opened.page(data.decode())).ready()
     assert (again.layer(), again.pressed_heads()) == (4, [4])
+    proves(CHROMIUM, "saved and reopened")
     assert saved(again, "html")[1] == data
     # A page once saved is as strict as the first.
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', data.decode())

@@ -11,6 +11,7 @@ import pytest
 from nbconvert import HTMLExporter
 from opened import Opened
 from playwright.sync_api import FrameLocator, Page, expect
+from where import SNAPSHOT, Proofs
 
 if TYPE_CHECKING:
     from attnwidget import AttnView
@@ -32,14 +33,18 @@ def inside(page: Page) -> FrameLocator:
     return page.frame_locator("iframe")
 
 
-def test_it_draws_and_answers_without_anything(opened: Opened, view: AttnView) -> None:
-    page = opened.page(notebook_page(view))
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_draws_and_answers_without_anything(opened: Opened, view: AttnView, dark: bool, proves: Proofs) -> None:
+    page = opened.page(notebook_page(view), dark=dark)
     frame = inside(page)
     expect(frame.locator(READY).first).to_be_visible()
     frame.locator("[aria-label='Next layer']").click()
     expect(frame.locator("[role=spinbutton]")).to_have_text("4")
     frame.locator("[data-value=matrix]").click()
     expect(frame.locator("[role=radio][data-value=matrix]")).to_have_attribute("aria-checked", "true")
+    expect(frame.locator("div.attnwidget")).to_have_attribute("data-theme", "dark" if dark else "light")
+    proves(SNAPSHOT, *(["dark"] if dark else []))
+    proves.look(SNAPSHOT, page, dark=dark)
 
 
 def test_it_reaches_nothing_around_it(opened: Opened, view: AttnView) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ipywidgets.embed import embed_data
 from nbconvert import HTMLExporter
 from opened import Opened, Shown
+from where import STATE, Proofs
 
 from attnwidget import AttnView
 
@@ -60,9 +61,9 @@ def page_of(view: AttnView, *, drop_defaults: bool) -> str:
 
 
 @pytest.mark.parametrize("drop_defaults", [True, False])
-def test_render_alone_draws_what_was_saved(opened: Opened, drop_defaults: bool) -> None:
+def test_render_alone_draws_what_was_saved(opened: Opened, drop_defaults: bool, proves: Proofs) -> None:
     view = new_view(3, 12, layer=1, heads=[2], selected_queries=[4], mode="matrix")
-    shown = Shown(opened.page(page_of(view, drop_defaults=drop_defaults))).ready()
+    shown = Shown(opened.page(page_of(view, drop_defaults=drop_defaults), dark=drop_defaults)).ready()
     assert shown.layer() == 1
     assert shown.pressed_heads() == [2]
     assert shown.find(".message").count() == 0
@@ -71,6 +72,11 @@ def test_render_alone_draws_what_was_saved(opened: Opened, drop_defaults: bool) 
     shown.ready()
     assert shown.layer() == 2
     assert shown.ink("canvas[data-strokes]") > 200
+    proves(STATE, "draws", "interacts", "saved and reopened", "without a kernel")
+    proves.look(STATE, shown.page, dark=drop_defaults)
+    if drop_defaults:
+        shown.assert_dark()
+        proves(STATE, "dark")
 
 
 def test_what_was_not_saved_is_named(opened: Opened) -> None:

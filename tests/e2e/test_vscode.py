@@ -11,11 +11,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lab import LONG, SHORT, Lab
 from opened import READY, Shown
 from playwright.sync_api import Browser, Page, Route, expect
 from test_hosts import ANYWIDGET
+from where import VSCODE, Proofs
+
+from attnwidget import AttnView
 
 HERE = Path(__file__).parent
 JS = HERE.parent.parent / "js"
@@ -101,7 +105,7 @@ def page(browser: Browser, lab: Lab, harness: Path) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_drawn_heard_and_answered(page: Page, lab: Lab, theme: str) -> None:
+def test_drawn_heard_and_answered(page: Page, lab: Lab, theme: str, proves: Proofs) -> None:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{lab.url}/harness/{theme}")
@@ -121,7 +125,33 @@ def test_drawn_heard_and_answered(page: Page, lab: Lab, theme: str) -> None:
     page.wait_for_timeout(300)
     told = page.evaluate("run('print(json.dumps([view.layer, view.selected_queries, long.layer]))')")
     assert json.loads(told) == [1, [2], 1]
+    proves(VSCODE, "draws", "interacts", "Python hears")
+    proves.look(VSCODE, page, dark=theme == "dark")
+    if theme == "dark":
+        short.assert_dark()
+        proves(VSCODE, "dark")
     page.evaluate("run('view.layer = 0')")
     expect(short.find("[role=spinbutton]")).to_have_text("0")
     assert page.evaluate("failures") == []
     assert errors == []
+
+    lab.shut_kernels()
+    short.find("[aria-label='Next layer']").click()
+    expect(short.find("[role=spinbutton]")).to_have_text("1")
+    expect(short.find(READY).first).to_be_visible()
+    short.token("query", 4).click()
+    assert short.selected("query") == [4]
+    proves(VSCODE, "without a kernel")
+
+
+def test_a_snapshot_is_drawn_under_its_policy(page: Page, lab: Lab) -> None:
+    """VS Code brings no widget back that was saved: this output is what it keeps."""
+    page.goto(f"{lab.url}/harness/light")
+    page.wait_for_function("!!window.run")
+    weights = np.random.default_rng(1).random((2, 3, 6, 6))
+    view = AttnView.from_arrays(weights / weights.sum(-1, keepdims=True), ["the", "dog", "chased", "the", "cat", "."])
+    page.evaluate("html => { document.getElementById('output').innerHTML = html }", view.snapshot().html)
+    frame = page.frame_locator("iframe")
+    expect(frame.locator(READY).first).to_be_visible()
+    frame.locator("[aria-label='Next layer']").click()
+    expect(frame.locator("[role=spinbutton]")).to_have_text("1")
