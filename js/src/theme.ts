@@ -43,7 +43,7 @@ export function watchTheme(element: Element, signal: AbortSignal, onChange: (dar
   const observer = new MutationObserver(look);
   // Hosts switch theme by some attribute of one of these two, and what lies behind may follow slowly.
   for (const root of [document.documentElement, document.body]) observer.observe(root, { attributes: true });
-  document.addEventListener("transitionend", (of) => of.propertyName === "background-color" && look(), { signal });
+  addEventListener("transitionend", (of) => of.propertyName === "background-color" && look(), { signal });
   signal.addEventListener("abort", () => observer.disconnect());
   look();
   return look;

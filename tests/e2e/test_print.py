@@ -73,10 +73,10 @@ def test_what_is_printed_was_drawn_for_paper(opened: Opened, view: AttnView) -> 
             dispatchEvent(new Event("beforeprint"));
             const canvas = root.querySelector("canvas[data-strokes]");
             const look = () => [root.dataset.theme, canvas.width / Number.parseFloat(canvas.style.width)];
-            const paper = look();
+            const paper = [...look(), root.getBoundingClientRect().width];
             dispatchEvent(new Event("afterprint"));
             return [paper, look()];
         }"""
     )
-    assert at_once == [["light", 3], ["dark", 1]]
+    assert at_once == [["light", 3, 900], ["dark", 1]]
     expect(shown.find(READY).first).to_be_visible()

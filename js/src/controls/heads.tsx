@@ -25,16 +25,22 @@ function Thumbs({ view, overviews, first, count, tints, dim }: ThumbsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [places, setPlaces] = useState<readonly DOMRect[]>([]);
   const width = view.store.width.value;
-  // Buttons wrap to the width there is; where they are is known once they are laid out.
+  // Buttons wrap to the width there is; where they are is known once they are laid out, in a hidden cell later.
   useEffect(() => {
-    const from = canvas.current?.getBoundingClientRect();
-    const thumbs = canvas.current?.parentElement?.querySelectorAll(".thumb") ?? [];
-    setPlaces(
-      Array.from(thumbs, (thumb) => {
+    const row = canvas.current?.parentElement;
+    if (!row) return;
+    const measure = () => {
+      const from = canvas.current?.getBoundingClientRect();
+      const found = Array.from(row.querySelectorAll(".thumb"), (thumb) => {
         const box = thumb.getBoundingClientRect();
         return new DOMRect(box.x - (from?.x ?? 0), box.y - (from?.y ?? 0), box.width, box.height);
-      }),
-    );
+      });
+      setPlaces((known) => (JSON.stringify(known) === JSON.stringify(found) ? known : found));
+    };
+    measure();
+    const sizes = new ResizeObserver(measure);
+    sizes.observe(row);
+    return () => sizes.disconnect();
   }, [count, width]);
   const sheet = useMemo(() => thumbRow(overviews, first, count, tints), [overviews, first, count, tints]);
   const last = places.at(-1);
