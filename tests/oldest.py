@@ -1,4 +1,5 @@
-"""Test the capture with the oldest supported transformers: `python tests/oldest.py [arguments for pytest]`.
+"""Test the capture with the oldest supported transformers, and the view with Colab's ipywidgets:
+`python tests/oldest.py [arguments for pytest]`.
 
 What `oldest.txt` names goes into a folder of its own in front of the installed packages; the environment that this
 runs in is left as it is. It must be able to run the tests: the `demo` and `test` extras.
@@ -13,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TESTS = sorted(path.name for path in HERE.glob("test_capture*.py"))
+TESTS = [*sorted(path.name for path in HERE.glob("test_capture*.py")), "test_view_output.py"]
 
 
 def main() -> int:

@@ -152,7 +152,7 @@ def steps(fast: bool, whole: bool) -> list[tuple[str, list[list[str | Path]]]]:
         ("mypy", [[PYTHON, "-m", "mypy"]]),
         ("tsc and biome", [[*bundle, "check"]]),
         ("vitest", [[*bundle, "covered" if whole else "test"]]),
-        ("capture with the oldest transformers", [] if fast else [oldest]),
+        ("the oldest transformers and ipywidgets", [] if fast else [oldest]),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from opened import Opened, Shown
@@ -120,3 +122,22 @@ def test_a_long_text_scrolls_and_keeps_few_elements(opened: Opened) -> None:
     expect(shown.token("query", n - 1)).to_be_visible()
     shown.token("query", n - 1).hover()
     expect(shown.token("key", n - 1).locator(".token-value")).not_to_have_text("")
+
+
+def test_a_hidden_tab_draws_without_animation_frames(opened: Opened, view: AttnView, tmp_path: Path) -> None:
+    """Browsers give none to a page that nobody sees; once it is seen everything must be there."""
+    path = tmp_path / "hidden.html"
+    path.write_text(view.to_html(), encoding="utf-8")
+    page = opened.browser.new_page()
+    page.add_init_script("window.requestAnimationFrame = () => 0")
+    page.goto(path.as_uri())
+    shown = Shown(page).ready()
+    assert shown.ink("canvas[data-strokes]") > 500
+    shown.find("[aria-label='Next layer']").click()
+    for mode in ("matrix", "heads", "lines"):
+        shown.choose(mode)
+        shown.ready()
+        page.wait_for_timeout(200)
+        assert shown.ink(".picture canvas") > 500, mode
+    assert shown.layer() == 4
+    page.close()
