@@ -42,10 +42,9 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   shadow.replaceChildren(root);
 
   const hostDark = new Signal(false);
-  const printing = new Signal(false);
   const unfollow = effect(() => {
     const { value: theme } = store.synced.theme;
-    const dark = !printing.value && (theme === "auto" ? hostDark.value : theme === "dark");
+    const dark = !store.paper.value && (theme === "auto" ? hostDark.value : theme === "dark");
     root.dataset.theme = dark ? "dark" : "light";
     store.dark.value = dark;
   });
@@ -54,7 +53,7 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   });
 
   const measure = () => {
-    const width = printing.peek() ? SHEET : Math.floor(root.getBoundingClientRect().width);
+    const width = store.paper.peek() ? SHEET : Math.floor(root.getBoundingClientRect().width);
     // A hidden tab or cell measures 0: keep the last picture.
     if (width > 0) store.width.value = width;
   };
@@ -66,7 +65,7 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   sizes.observe(root);
   measure();
   watchPrint(root, signal, (now) => {
-    printing.value = now;
+    store.paper.value = now;
     measure();
   });
 

@@ -62,6 +62,8 @@ export class Store {
   readonly rowWindow = signal<readonly [first: number, end: number] | null>(null);
   readonly width = signal(0);
   readonly dark = signal(false);
+  /** While it is printed, see print.ts. */
+  readonly paper = signal(false);
   /** Hosts may render into an element that is put into the document later. */
   readonly attached: ReadonlySignal<boolean> = computed(() => this.width.value > 0);
   readonly message = signal("");

@@ -38,6 +38,8 @@ export class View {
     this.palette = computed(() => {
       store.dark.value;
       store.attached.value;
+      // Everything is painted anew, finer, though its colours may be the same.
+      store.paper.value;
       return readPalette(root);
     });
     const ramps = computed(() => {
