@@ -10,13 +10,12 @@ export const FINE = 3;
 
 /** Preact draws a moment later and its effects a frame after that, which for paper is too late. */
 function atOnce(change: () => void): void {
-  const { debounceRendering, requestAnimationFrame } = options;
-  const now = (call: () => void) => call();
-  Object.assign(options, { debounceRendering: now, requestAnimationFrame: now });
+  const later = { ...options };
+  options.debounceRendering = options.requestAnimationFrame = (call) => call();
   try {
     change();
   } finally {
-    Object.assign(options, { debounceRendering, requestAnimationFrame });
+    Object.assign(options, { debounceRendering: undefined, requestAnimationFrame: undefined }, later);
   }
 }
 
@@ -26,7 +25,7 @@ function atOnce(change: () => void): void {
  */
 function settle(canvas: HTMLCanvasElement): void {
   const context = canvas.getContext("2d");
-  if (!context || canvas.width === 0 || canvas.height === 0) return;
+  if (!context || !canvas.width || !canvas.height) return;
   context.save();
   context.resetTransform();
   context.drawImage(canvas, 0, 0, 1, 1, 0, 0, 1, 1);

@@ -23,16 +23,12 @@ export function darkBehind(element: Element): boolean | undefined {
 }
 
 /** Hosts say light or dark by one of these, on one of the two outermost elements. */
-const MARKS = ["data-theme", "theme", "data-bs-theme", "data-vscode-theme-kind"];
+const MARKS = ["data-theme", "theme", "data-bs-theme"];
 
 function saidByHost(): boolean | undefined {
-  for (const root of [document.body, document.documentElement]) {
-    for (const mark of MARKS) {
-      const said = /dark|light/.exec(root.getAttribute(mark) ?? "");
-      if (said) return said[0] === "dark";
-    }
-  }
-  return undefined;
+  const marks = [document.body, document.documentElement].map((root) => MARKS.map((mark) => root.getAttribute(mark)));
+  const said = /dark|light/.exec(marks.join());
+  return said ? said[0] === "dark" : undefined;
 }
 
 /** Returns the look itself, for when the element has moved. */

@@ -31,11 +31,12 @@ function Thumbs({ view, overviews, first, count, tints, dim }: ThumbsProps) {
     if (!row) return;
     const measure = () => {
       const from = canvas.current?.getBoundingClientRect();
-      const found = Array.from(row.querySelectorAll(".thumb"), (thumb) => {
-        const box = thumb.getBoundingClientRect();
-        return new DOMRect(box.x - (from?.x ?? 0), box.y - (from?.y ?? 0), box.width, box.height);
-      });
-      setPlaces((known) => (JSON.stringify(known) === JSON.stringify(found) ? known : found));
+      setPlaces(
+        Array.from(row.querySelectorAll(".thumb"), (thumb) => {
+          const box = thumb.getBoundingClientRect();
+          return new DOMRect(box.x - (from?.x ?? 0), box.y - (from?.y ?? 0), box.width, box.height);
+        }),
+      );
     };
     measure();
     const sizes = new ResizeObserver(measure);
