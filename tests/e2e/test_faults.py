@@ -72,7 +72,7 @@ def shown_in(page: Page) -> Shown:  # noqa: F811
     return view
 
 
-def test_a_slow_kernel_answers_the_newest_first(page: Page, kernel: Held) -> None:  # noqa: F811
+def test_a_slow_kernel_answers_what_is_looked_at_and_nothing_else(page: Page, kernel: Held) -> None:  # noqa: F811
     view = shown_in(page)
     kernel.waiting = []
     for layer in range(1, 6):
@@ -94,11 +94,10 @@ def test_a_slow_kernel_answers_the_newest_first(page: Page, kernel: Held) -> Non
     expect(view.find(READY).first).to_be_visible()
     assert view.layer() == 5
     assert view.ink(DRAWN) > 300
-    while len(kernel.layers_answered()) < 5:
-        page.wait_for_timeout(20)
-    answered = kernel.layers_answered()
-    assert sorted(answered) == [1, 2, 3, 4, 5], "each is asked for once"
-    assert answered.index(5) < answered.index(4) < answered.index(3) < answered.index(2)
+    assert [layer for _, layer in kernel.asked] == [1, 2, 3, 4, 5] * 2
+    # The replies of layers that were stepped past would have come by now.
+    page.wait_for_timeout(500)
+    assert kernel.layers_answered() == [5]
     assert kernel.errors == []
 
 
