@@ -1,6 +1,6 @@
 /** Puts one view into an element and takes it out again. Knows no host: it gets plain callbacks. */
 
-import { effect, Signal } from "@preact/signals";
+import { effect, Signal, untracked } from "@preact/signals";
 import { render } from "preact";
 import type { Data } from "./data";
 import { Parts } from "./parts";
@@ -71,7 +71,23 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
 
   const view = new View(store, data, root, parts);
   const stopFetching = view.fetchRows();
-  render(<App view={view} />, root);
+  const draw = () => render(<App view={view} />, root);
+  // A layer that the page holds is there in a moment: what would be drawn around nothing is thrown away at once.
+  const reading = () => {
+    const now = view.signals.heads.value;
+    return "state" in now && now.state.status === "reading";
+  };
+  if (untracked(reading)) {
+    const end = effect(() => {
+      if (reading()) return;
+      // Not from within the effect, which has no name yet when it runs for the first time.
+      queueMicrotask(() => {
+        end();
+        if (!signal.aborted) draw();
+      });
+    });
+    signal.addEventListener("abort", end);
+  } else draw();
   signal.addEventListener("abort", () => {
     unfollow();
     undress();

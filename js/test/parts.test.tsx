@@ -11,7 +11,7 @@ import { NoKernelError } from "../src/wire/messages";
 const life = new AbortController();
 afterEach(() => document.body.replaceChildren());
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
+const settle = () => new Promise((resolve) => setTimeout(resolve, 120));
 
 function opened(parts: Parts): { store: Store; root: ShadowRoot } {
   const store = new Store(() => {});

@@ -106,7 +106,7 @@ it("takes a new capture as one, in whatever order the host tells of its values",
   const before = message();
   // The positions and the layer exist in the new text alone.
   model.all({ selected_queries: [6], layer: 4, stacks: stacks(5), tokens: texts(7), title: "two" });
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await new Promise((resolve) => setTimeout(resolve, 120));
   expect(message()).toBe(before);
   expect(el.shadowRoot?.querySelector(".stepper-value")?.textContent).toBe("4");
   expect(el.shadowRoot?.querySelector(".card")?.getAttribute("aria-label")).toContain("two");

@@ -67,7 +67,7 @@ function emptyContainer(): Uint8Array {
   return Uint8Array.from([...new TextEncoder().encode("ATTN"), 1, 0, 0, 0, header.length, 0, 0, 0, ...header]);
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
+const settle = () => new Promise((resolve) => setTimeout(resolve, 120));
 
 function place(model: HostModel): { el: HTMLElement; root: ShadowRoot; close: () => void } {
   const el = document.createElement("div");

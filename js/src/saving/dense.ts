@@ -7,7 +7,11 @@ const HALF = BASE ** 4;
 const PLAIN = Array.from({ length: 128 }, (_, code) => code).filter((code) => ![0, 13, 60].includes(code));
 const NONE = 255;
 
+/** Of browsers since 2025; several times faster than what follows it. */
+const Native = Uint8Array as { fromBase64?: (text: string) => Uint8Array };
+
 export function fromBase64(text: string): Uint8Array {
+  if (Native.fromBase64) return Native.fromBase64(text);
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
