@@ -69,8 +69,8 @@ Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
     Rollout from the first layer to this one, as ``weights`` and ``sums`` of one head. In the reply to a request for it,
     and in pages exported while it is shown.
 
-``rows/s/l``, u1 [heads, m, keys], and ``queries/s/l``, u4 [m]
-    In a reply to a request for rows only: m rows whole, in the form "dense", and which queries they are of.
+``rows/s/l``, u2 [heads, m, keys], and ``queries/s/l``, u4 [m]
+    In a reply to a request for rows only: codes of m whole rows, and which queries they are of.
 
 ``tile/s/l``, u2 [bins of queries, bins of keys]
     In a reply to a request for a rectangle of a long layer only: codes of the mean weight over the heads asked for, the

@@ -57,10 +57,10 @@ def decode_rows(data: bytes) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Queries [m] and rows float32 [heads, m, keys] of a reply to a request for rows. Raises `WireError`."""
     container = Container(data)
     name = next((name for name in container.blocks if name.startswith("rows/")), "rows/")
-    info = container.block(name, (-1, -1, -1))
-    heads, count, keys = info["shape"]
-    classes = info.get("classes", [])
-    codes = codec.unpack_dense(container.bytes(name), (heads, count, keys), info.get("large", 0), classes)
+    heads, count, keys = container.block(name, (-1, -1, -1))["shape"]
+    codes = container.numbers(name, (heads, count, keys)).astype(np.intp)
+    if (codes >= len(codec.VALUES)).any():
+        raise WireError(f"block {name!r} holds an unknown code")
     queries = container.numbers(f"queries/{name.partition('/')[2]}", (count,))
     return queries.astype(np.intp), codec.VALUES[codes]
 

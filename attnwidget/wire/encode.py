@@ -140,9 +140,9 @@ def encode_rows(attention: AttentionLike, stack: str, layer: int, queries: Seque
         With the blocks ``rows/s/l`` and ``queries/s/l``.
     """
     codes = codec.encode_weights(attention.weights(layer, stack=stack, queries=list(queries)))
-    parts, extra = codec.pack_dense(codes)
     packer = Packer()
-    packer.add(f"rows/{stack}/{layer}", Block(parts, "u1", codes.shape, extra))
+    # As they stand: to sort a row into classes, cell by cell, takes longer than its reader's pointer rests.
+    packer.add(f"rows/{stack}/{layer}", number_block(codes, dtype="u2"))
     packer.add(f"queries/{stack}/{layer}", number_block(np.array(queries, np.uint32), dtype="u4"))
     return packer.pack()
 

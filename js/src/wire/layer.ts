@@ -189,7 +189,10 @@ export class LayerWeights {
     const info = expectBlock(c, name, [this.heads, -1, this.keys]);
     const [, count = 0] = info.shape;
     const queries = await readNumbers(c, `queries/${stack}/${layer}`, [count]);
-    const codes = decodeDense(await c.bytes(name), info.shape, info.large ?? 0, info.classes ?? []);
+    const codes = await readNumbers(c, name, info.shape);
+    if (codes.some((code) => code >= CODE_COUNT)) {
+      throw new WireError(`block ${JSON.stringify(name)} has an invalid cell`);
+    }
     queries.forEach((query, at) => {
       const row = new Uint16Array(this.heads * this.keys);
       for (let head = 0; head < this.heads; head++) {
