@@ -16,6 +16,9 @@ export default defineConfig({
   test: {
     // Pure modules need no page; a test that wants one says `// @vitest-environment happy-dom` in its first line.
     environment: "node",
+    // How fast a machine is decides no test.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     include: ["test/**/*.test.{ts,tsx}"],
     // Judged by tests/covered.py, together with what the browser tests run.
     coverage: { provider: "v8", include: ["src/**/*.{ts,tsx}"], exclude: ["src/paint/**"], reporter: ["json"] },

@@ -9,6 +9,7 @@ import { Store } from "../src/store";
 import { cellsInView } from "../src/table";
 import type { Traits } from "../src/types";
 import { View } from "../src/view";
+import { aWhile, eventually } from "./eventually";
 
 const token = (text: string) => ({ text, role: "text", kind: "word" as const, segment: 0, word: 0 });
 let store: Store;
@@ -31,8 +32,6 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 120));
-
 function page(data: Data): ShadowRoot {
   const el = document.createElement("div");
   document.body.append(el);
@@ -45,6 +44,11 @@ function found<T extends Element = HTMLElement>(root: ParentNode, selector: stri
   const element = root.querySelector<T>(selector);
   if (!element) throw new Error(`nothing is ${selector}`);
   return element;
+}
+
+async function eventuallyFound<T extends Element = HTMLElement>(root: ParentNode, selector: string): Promise<T> {
+  await eventually(() => expect(root.querySelector(selector)).not.toBeNull());
+  return found<T>(root, selector);
 }
 
 describe("caveats", () => {
@@ -86,9 +90,8 @@ describe("caveats", () => {
 
   it("are all in the help", async () => {
     const root = page(new Data(undefined));
-    await settle();
-    const listed = [...root.querySelectorAll(".help-caveats li")].map((item) => item.textContent);
-    expect(listed).toEqual(CAVEATS.map(({ key }) => en[key]));
+    const listed = () => [...root.querySelectorAll(".help-caveats li")].map((item) => item.textContent);
+    await eventually(() => expect(listed()).toEqual(CAVEATS.map(({ key }) => en[key])));
     expect(OF_COMPARISON.map(({ key }) => key in en)).not.toContain(false);
   });
 });
@@ -97,8 +100,7 @@ describe("the help", () => {
   it("does not let its Esc unlock what is chosen behind it", async () => {
     store.receive("selected_queries", [1]);
     const root = page(new Data(undefined));
-    await settle();
-    const dialog = found<HTMLDialogElement>(root, "dialog.help");
+    const dialog = await eventuallyFound<HTMLDialogElement>(root, "dialog.help");
     dialog.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
     expect(store.peek().selected_queries).toEqual([1]);
     found(root, ".card").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
@@ -130,22 +132,21 @@ describe("the input box", () => {
     store.receive("can_run", true);
     const data = kernel(sent);
     const root = page(data);
-    await settle();
-    found(root, ".input-head button").click();
-    await settle();
-    const [first, second] = [...root.querySelectorAll("textarea")];
-    expect([first?.value, second?.value]).toEqual(["a b", "c"]);
+    (await eventuallyFound(root, ".input-head button")).click();
+    const fields = () => [...root.querySelectorAll("textarea")];
+    await eventually(() => expect(fields().map(({ value }) => value)).toEqual(["a b", "c"]));
+    const [first] = fields();
     if (!first) throw new Error("no field");
     first.value = "x y";
     first.dispatchEvent(new Event("input", { bubbles: true }));
-    await settle();
+    await aWhile();
     first.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true }));
-    await settle();
-    expect(sent).toEqual([{ kind: "run", id: "1", text: "x y", text_pair: "c", target: null }]);
+    await eventually(() => expect(sent).toEqual([{ kind: "run", id: "1", text: "x y", text_pair: "c", target: null }]));
     expect(found(root, ".input-said").textContent).toBe(en["input.waiting"]);
     data.runner.receive({ kind: "reply", id: "1", ok: false, error: "<b>too long</b>" });
-    await settle();
-    expect(found(root, ".input-said").textContent).toBe("The model did not run: <b>too long</b>");
+    await eventually(() =>
+      expect(found(root, ".input-said").textContent).toBe("The model did not run: <b>too long</b>"),
+    );
     expect(root.querySelector(".input-said b")).toBeNull();
   });
 
@@ -154,12 +155,11 @@ describe("the input box", () => {
     store.receive("can_run", false);
     const sent: object[] = [];
     const root = page(kernel(sent));
-    await settle();
-    const button = found(root, ".input-head button");
-    expect(button.getAttribute("aria-disabled")).toBe("true");
+    const button = await eventuallyFound(root, ".input-head button");
+    await eventually(() => expect(button.getAttribute("aria-disabled")).toBe("true"));
     expect(found(root, ".input-reason").textContent).toBe(en["input.gone"]);
     button.click();
-    await settle();
+    await aWhile();
     expect(root.querySelector("textarea")).toBeNull();
     expect(sent).toEqual([]);
   });
@@ -169,12 +169,10 @@ describe("the input box", () => {
     store.receive("can_run", true);
     const sent: object[] = [];
     const root = page(kernel(sent));
-    await settle();
-    found(root, ".input-head button").click();
-    await settle();
-    found(root, ".input-run").click();
+    (await eventuallyFound(root, ".input-head button")).click();
+    (await eventuallyFound(root, ".input-run")).click();
+    await eventually(() => expect(root.textContent).toContain(en["input.empty"]));
     expect(sent).toEqual([]);
-    expect(root.textContent).toContain(en["input.empty"]);
   });
 });
 

@@ -5,6 +5,7 @@ import { focusRow, select } from "../src/picture";
 import { fates, unheld } from "../src/picture/fates";
 import { Container } from "../src/wire/container";
 import { LayerWeights } from "../src/wire/layer";
+import { eventually } from "./eventually";
 
 const fixture = (name: string) =>
   new Uint8Array(readFileSync(new URL(`../../tests/fixtures/wire/${name}.attn`, import.meta.url)));
@@ -81,11 +82,10 @@ describe("data", () => {
     expect(data.layer(stack, layer)).toBe(data.layer(stack, layer));
     const shares = data.shares(stack, 2);
     const pictures = data.pictures(stack, layer);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(data.layer(stack, layer).value.status).toBe("ready");
-    const share = shares.value[layer];
-    expect(share?.subarray(0, 5).reduce((sum, part) => sum + part, 0)).toBeCloseTo(1, 3);
+    await eventually(() => expect(data.layer(stack, layer).value.status).toBe("ready"));
+    const share = () => shares.value[layer]?.subarray(0, 5).reduce((sum, part) => sum + part, 0);
+    await eventually(() => expect(share()).toBeCloseTo(1, 3));
     expect(data.layer(stack, 999).value.status).toBe("missing");
-    expect(pictures.value?.perLayer).toBe(false);
+    await eventually(() => expect(pictures.value?.perLayer).toBe(false));
   });
 });

@@ -7,11 +7,10 @@ import { mount } from "../src/mount";
 import { Parts } from "../src/parts";
 import { Store } from "../src/store";
 import { NoKernelError } from "../src/wire/messages";
+import { aWhile } from "./eventually";
 
 const life = new AbortController();
 afterEach(() => document.body.replaceChildren());
-
-const settle = () => new Promise((resolve) => setTimeout(resolve, 120));
 
 function opened(parts: Parts): { store: Store; root: ShadowRoot } {
   const store = new Store(() => {});
@@ -37,10 +36,10 @@ describe("the second part of the code", () => {
       asked += 1;
     });
     const { store, root } = opened(parts);
-    await settle();
+    await aWhile();
     expect(asked).toBe(0);
     store.change({ mode: "steps" });
-    await settle();
+    await aWhile();
     store.change({ mode: "trace" });
     await vi.waitFor(() => expect(asked).toBe(1));
     await vi.waitFor(() => expect(said(root)).toBe(en["more.waiting"]));

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { PageModel } from "../src/host";
 import { Runner } from "../src/run";
 import widget from "../src/widget";
+import { aWhile, eventually } from "./eventually";
 
 function runner(send?: (content: object) => void): { one: Runner; sent: Record<string, unknown>[] } {
   const sent: Record<string, unknown>[] = [];
@@ -106,9 +107,9 @@ it("takes a new capture as one, in whatever order the host tells of its values",
   const before = message();
   // The positions and the layer exist in the new text alone.
   model.all({ selected_queries: [6], layer: 4, stacks: stacks(5), tokens: texts(7), title: "two" });
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  await eventually(() => expect(el.shadowRoot?.querySelector(".stepper-value")?.textContent).toBe("4"));
+  await aWhile();
   expect(message()).toBe(before);
-  expect(el.shadowRoot?.querySelector(".stepper-value")?.textContent).toBe("4");
   expect(el.shadowRoot?.querySelector(".card")?.getAttribute("aria-label")).toContain("two");
   close();
   el.remove();

