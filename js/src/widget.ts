@@ -38,13 +38,18 @@ function newId(): string {
 /** The second part of the code; the first hands it what they share. */
 let imported: Promise<More> | undefined;
 
-function importMore(text: string): Promise<More> {
+/** Words come with the model, but those of an older Python lack this sentence. */
+const UPDATED = {
+  en: "attnwidget was updated: reload this page and run the view's cell again.",
+  ja: "attnwidget が更新されました。このページを読み込み直し、ビューのセルを実行し直してください。",
+};
+
+function importMore(text: string, lang: unknown): Promise<More> {
   imported ??= (async () => {
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     try {
       const part = (await import(/* @vite-ignore */ url)) as { build: string; default: (core: unknown) => More };
-      if (part.build !== build)
-        throw new Error("attnwidget was updated: reload this page and run the view's cell again");
+      if (part.build !== build) throw new Error(UPDATED[lang === "ja" ? "ja" : "en"]);
       return part.default(core);
     } finally {
       URL.revokeObjectURL(url);
@@ -133,7 +138,7 @@ function render({ model, el }: RenderContext, more?: More): () => void {
     more: () => {
       const text = model.get("more");
       if (typeof text !== "string" || text === "" || parts.more.peek()) return;
-      importMore(text).then(
+      importMore(text, model.get("lang")).then(
         (part) => parts.take(part),
         (error) => parts.fail(error),
       );

@@ -67,10 +67,11 @@ def test_the_code_runs_once_however_many_widgets_bring_it(page: Page) -> None:
     assert same
 
 
-def test_code_of_another_build_is_refused_in_words(page: Page, attention: Attention) -> None:
-    view = LiveView(attention)
+@pytest.mark.parametrize(("lang", "words"), [("en", "attnwidget was updated"), ("ja", "attnwidget が更新されました")])
+def test_code_of_another_build_is_refused_in_words(page: Page, attention: Attention, lang: str, words: str) -> None:
+    view = LiveView(attention, lang=lang)
     view.set_trait("more", "export const build = 'older'; export default () => ({});")
     shown = Bridged(page, view)
-    click_mode(shown, "Trace")
-    expect(shown.find(".picture .absence")).to_contain_text("attnwidget was updated")
+    shown.find("[data-value='trace']").click()
+    expect(shown.find(".picture .absence")).to_contain_text(words)
     assert shown.complaints == []

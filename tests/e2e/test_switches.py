@@ -184,6 +184,43 @@ def test_contribution_shows_both_numbers(link: Link, pair: Attention) -> None:
     assert shown.view.selected_queries == [query]
 
 
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", r"weight (\S+), (\S+) % of what is written"), ("ja", r"重み (\S+?)、書き込みの (\S+) %")]
+)
+def test_a_weight_says_in_words_what_is_written_through_it(link: Link, pair: Attention, lang: str, words: str) -> None:
+    shown = link(heads=[4], lang=lang)
+    query = 3
+    weights, written = pair.weights(3, 4)[query], pair.contributions(3, 4)[query]
+
+    def check(said: str | None, key: int) -> None:
+        assert said is not None
+        found = re.search(words, said)
+        assert found is not None, said
+        assert abs(float(found[1]) - weights[key]) < 0.001
+        assert abs(float(found[2]) - 100 * written[key] / written.sum()) < 0.6
+        assert said.startswith(f"{pair.tokens[query].text} → {pair.tokens[key].text}")
+
+    shown.token("query", query).hover()
+    largest = int(weights.argmax())
+    expect(shown.find(".said")).to_contain_text("→")
+    check(shown.find(".said").inner_text(), largest)
+    check(shown.find(".links tbody tr").first.get_attribute("title"), largest)
+    shown.token("query", query).click()
+    for key in (0, 2):
+        number = shown.token("key", key).locator(".token-value")
+        number.hover()
+        check(number.get_attribute("title"), key)
+    shown.view.mode = "matrix"
+    cells = shown.find(".cells")
+    expect(cells).to_be_visible()
+    box = cells.bounding_box()
+    assert box is not None
+    side = box["width"] / len(pair.tokens)
+    shown.page.mouse.move(box["x"] + 2.5 * side, box["y"] + (query + 0.5) * side)
+    expect(shown.find(".readout strong")).to_be_visible()
+    check(shown.find(".readout p").first.inner_text().replace(" · ", "、" if lang == "ja" else ", "), 2)
+
+
 def test_arrays_have_no_contributions_and_the_page_says_so(link: Link) -> None:
     weights = np.full((1, 2, 4, 4), 0.25, np.float32)
     shown = link(Attention.from_arrays(weights, list("abcd")), layer=0, measure="contribution")

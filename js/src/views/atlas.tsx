@@ -37,6 +37,9 @@ import { useEvenShares, useMissingPictures } from "./atlas_pictures";
 import { HeadsTable } from "./atlas_table";
 import { shareWords, sortedValue, Tip } from "./atlas_tip";
 
+/** Where heads stand closer, most labels are a sign, and the filter says which sign is which. */
+const SIGNS = 64;
+
 /** --part-first of the style sheet. */
 const FIRST = { light: [21, 146, 173], dark: [53, 174, 198] } as const;
 
@@ -298,7 +301,7 @@ export function Atlas({ view, width }: { view: View; width: number }) {
         <EvidenceSwitch view={view} />
         <Scale view={view} uniforms={uniforms} ramp={tints.ramps[0]} />
       </div>
-      {statistics && <Filter view={view} statistics={statistics} />}
+      {statistics && <Filter view={view} statistics={statistics} signs={grid.pitch < SIGNS} />}
       <Gate view={view} state={state} />
       {statistics && wanted && !sortGrid && <p class="gate">{t("heads.sort.unknown", { name: wanted })}</p>}
       {statistics && only && !statistics.labels.some(({ label }) => label === only) && (

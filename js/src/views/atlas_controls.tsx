@@ -5,7 +5,7 @@ import { thumbShading } from "../paint/thumb";
 import { byLabel, type Label, type Statistics, sortable, statisticTitle } from "../statistics";
 import type { StringKey } from "../strings";
 import type { View } from "../view";
-import { Chip, chipName } from "./atlas_labels";
+import { Chip, chipName, chipSign } from "./atlas_labels";
 
 /** Statistics by what they are about; the rest comes last. */
 const GROUPS = {
@@ -56,7 +56,14 @@ export function Sorting({ view, statistics }: { view: View; statistics: Statisti
 }
 
 /** Labels with their counts: a legend, and a filter. */
-export function Filter({ view, statistics }: { view: View; statistics: Statistics }) {
+interface FilterProps {
+  view: View;
+  statistics: Statistics;
+  /** Whether to say the sign that stands for each label. */
+  signs: boolean;
+}
+
+export function Filter({ view, statistics, signs }: FilterProps) {
   const { store } = view;
   const t = store.t.value;
   const only = store.synced.only.value;
@@ -83,7 +90,7 @@ export function Filter({ view, statistics }: { view: View; statistics: Statistic
           >
             <Chip
               label={label}
-              name={chipName(label, statistics, t)}
+              name={[signs ? chipSign(label, t) : "", chipName(label, statistics, t)].filter(Boolean).join(" ")}
               certainty={statistics.enough ? "is" : "describes"}
             />
             <span class="number">{heads.length}</span>

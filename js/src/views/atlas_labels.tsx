@@ -34,12 +34,16 @@ const SIGN: Record<Label, string> = {
   other_sink: "*",
   delimiters: "D",
   local: "↔",
-  broad: "B",
+  broad: "",
   mixed: "",
 };
 
 export function family(label: Label): Family {
   return FAMILY[label] ?? "plain";
+}
+
+export function chipSign(label: Label, t: Translate): string {
+  return label === "broad" ? t("heads.chip.broad.short") : (SIGN[label] ?? "");
 }
 
 /** Names of a label from long to short; the painter takes the longest that fits. */
@@ -48,7 +52,7 @@ export function chipNames(label: Label, statistics: Statistics, t: Translate): s
   const own = statistics.sinks[kind];
   const full = chipName(label, statistics, t);
   const short = label === "delimiters" ? [t("heads.chip.delimiters.short")] : own ? [own] : [];
-  return [full, ...short, SIGN[label] ?? ""];
+  return [full, ...short, chipSign(label, t)];
 }
 
 export function chipName(label: Label, statistics: Statistics, t: Translate): string {

@@ -8,6 +8,7 @@ import { followSearch, searchFor } from "../search";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
 import { Brought } from "./brought";
+import { titleNumber } from "./cell_words";
 import { StrokesCanvas } from "./lines_canvas";
 import { type Split, type Strips, useSplit, useStrips } from "./lines_focus";
 import { ColumnHeads, Edge, named } from "./lines_heads";
@@ -190,7 +191,11 @@ export function Lines({ view, width }: { view: View; width: number }) {
             scrolledTo((event.currentTarget as HTMLElement).scrollTop);
           }}
         >
-          <div class="body" style={{ height: `${height}px`, gridTemplateColumns: template }}>
+          <div
+            class="body"
+            style={{ height: `${height}px`, gridTemplateColumns: template }}
+            onPointerOver={(event) => titleNumber(view, split, event.target as HTMLElement)}
+          >
             {strip("query")}
             <Tokens {...tokens("query")} />
             <div class="strokes">

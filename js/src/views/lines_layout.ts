@@ -13,6 +13,9 @@ const VALUE_WIDTH = 56;
 const LEAST_MIDDLE = 104;
 const NARROWEST = 40;
 const MOST_MIDDLE = 520;
+/** Where lines have more room than this, columns take what the captions over their numbers need. */
+const AMPLE_MIDDLE = 170;
+const CAPTION = 44;
 export const GAP = 10;
 /** A few heads still need room for their caption. */
 const LEAST_STRIP = 40;
@@ -60,9 +63,12 @@ export function layout(width: number, rows: number, [left, right]: readonly [num
   const many = heads > MOST_STRIP_HEADS;
   const cell = heads > 1 && !many && room >= LEAST_STRIP ? cellWidth(heads, room) : 0;
   const strip = cell > 0 ? Math.max(cell * heads, LEAST_STRIP) + GAP : 0;
-  const middle = Math.max(NARROWEST, Math.min(MOST_MIDDLE, rest - 2 * strip));
+  const free = Math.max(NARROWEST, rest - 2 * strip);
+  const aside = Math.max(0, Math.min(CAPTION, Math.floor((free - AMPLE_MIDDLE) / 2)));
+  const middle = Math.min(MOST_MIDDLE, free - 2 * aside);
   const stripless = cell > 0 || heads <= 1 ? null : many ? "many" : "narrow";
-  return { rowHeight, height, shown, left, middle, right, cell, strip, map, stripless };
+  const sides = { left: left + aside, right: right + aside };
+  return { rowHeight, height, shown, ...sides, middle, cell, strip, map, stripless };
 }
 
 /** Rows in view at this scroll position, and those rendered. */

@@ -1,18 +1,13 @@
 /** Above the matrix: what is under the crosshair, the zoom, and the colour scale. */
 
 import { cellNumbers } from "../picture";
-import { formatWeight } from "../wire/codec";
+import { weightText, writtenWords } from "./cell_words";
 import { ZOOM_STEP, zoom } from "./matrix_gestures";
 import type { MatrixModel } from "./matrix_model";
 import { LARGEST_CELL } from "./matrix_zoom";
 
-function printed(value: number): string {
-  return Number.isNaN(value) ? "…" : formatWeight(value);
-}
-
-function percent(share: number): string {
-  return share < 0.005 && share > 0 ? "<1 %" : `${Math.round(share * 100)} %`;
-}
+/** What the number of a cell is. */
+const WHAT = { mean: "what.weight", max: "what.max", rollout: "what.rollout" } as const;
 
 /** What the margins say of a row and a column. */
 function marginWords(model: MatrixModel, query: number | undefined, key: number | undefined): string[] {
@@ -22,7 +17,7 @@ function marginWords(model: MatrixModel, query: number | undefined, key: number 
   const taken = key === undefined ? Number.NaN : (means?.values[key] ?? Number.NaN);
   // Of what is not held, "at least next to nothing" would say nothing.
   if (means && (means.partial ? taken >= 1e-4 : !Number.isNaN(taken))) {
-    const mean = `${means.partial ? "≥ " : ""}${printed(taken)}`;
+    const mean = `${means.partial ? "≥ " : ""}${weightText(taken)}`;
     words.push(t(means.rows === 1 ? "matrix.column.one" : "matrix.column", { mean, rows: means.rows }));
   }
   const entropy = model.entropy.value;
@@ -64,7 +59,7 @@ export function Readout({ model }: { model: MatrixModel }) {
     );
   }
   const value = model.value(query, key);
-  const { measure, sinks } = selection.scope.look;
+  const { measure, sinks, aggregate } = selection.scope.look;
   const { weight, written } = cellNumbers(selection, query, key);
   const unseen = model.colouring.value?.unseen(query) ?? keys.length;
   const beside: string[] = [];
@@ -75,17 +70,18 @@ export function Readout({ model }: { model: MatrixModel }) {
     );
   }
   // Tiles hold more than rows: the shown number is the weight itself there.
-  if (measure === "contribution" || sinks === "renormalise")
-    beside.push(t("matrix.weight", { weight: printed(weight) }));
-  if (written !== undefined && !Number.isNaN(written) && measure !== "contribution") {
-    beside.push(t(selection.normsOf === "value" ? "matrix.valued" : "matrix.written", { percent: percent(written) }));
-  }
+  const several = selection.heads.length > 1 || aggregate === "rollout";
+  const shown = measure === "weight" && sinks !== "renormalise";
+  const said = writtenWords(selection, written, t);
+  if (said && !(Number.isNaN(written) && shown)) beside.push(said);
+  if (!shown) beside.push(t("matrix.weight", { weight: weightText(weight) }));
   return (
     <div class="readout" aria-live="polite">
       <p>
         <bdi>{queries[query]?.text}</bdi> → <bdi>{keys[key]?.text}</bdi>{" "}
-        <strong class="number">{printed(value)}</strong>
-        {beside.length > 0 && <span class="muted number"> {beside.join(" · ")}</span>}
+        {shown && <span>{t(WHAT[several ? aggregate : "mean"])} </span>}
+        <strong class="number">{weightText(value)}</strong>
+        {beside.length > 0 && <span class="muted number"> · {beside.join(" · ")}</span>}
       </p>
       <p class="muted number">{margins.join(" · ")}</p>
     </div>

@@ -14,8 +14,10 @@ import {
 } from "../picture";
 import { KINDS } from "../scene";
 import type { Translate } from "../strings";
+import type { Measure } from "../types";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
+import { cellSentence, percentText, weightText } from "./cell_words";
 import { kindName, Shares } from "./shares";
 
 const STRONGEST = 5;
@@ -81,13 +83,6 @@ function strongest(picture: Picture, focus: Focus | null, rows: readonly number[
   return best;
 }
 
-/** "3.1 %": shares of what is written, finer than whole percents where they are small. */
-export function percentText(share: number): string {
-  if (Number.isNaN(share)) return "…";
-  const percent = share * 100;
-  return `${percent >= 9.95 || percent === 0 ? percent.toFixed(0) : percent.toFixed(1)} %`;
-}
-
 interface LinksProps {
   links: readonly Link[];
   picture: Picture;
@@ -97,33 +92,46 @@ interface LinksProps {
 
 function Links({ links, picture, axes, t }: LinksProps) {
   const { selection } = picture;
-  const written = selection.scope.look.measure === "contribution";
+  const { normsOf, scope } = selection;
+  const { measure } = scope.look;
+  const named: Record<Measure, string> = {
+    weight: t("weight"),
+    contribution: t(normsOf === "value" ? "written.value" : "written"),
+  };
+  const other = measure === "weight" ? "contribution" : "weight";
   return (
     <table class="links">
       <caption>{t("strongest")}</caption>
-      {written && (
+      {normsOf && (
         <thead>
           <tr>
             <th colSpan={3} />
-            <th scope="col">{t(selection.normsOf === "value" ? "written.value" : "written")}</th>
-            <th scope="col">{t("weight")}</th>
+            <th scope="col">{named[measure]}</th>
+            <th scope="col">{named[other]}</th>
           </tr>
         </thead>
       )}
       <tbody>
-        {links.map(({ query, key, value }) => (
-          <tr key={`${query}/${key}`}>
-            <td>
-              <bdi>{axes.queries[query]?.text}</bdi>
-            </td>
-            <td class="muted">→</td>
-            <td>
-              <bdi>{axes.keys[key]?.text}</bdi>
-            </td>
-            <td class="number">{written ? percentText(value) : formatWeight(value)}</td>
-            {written && <td class="number muted">{formatWeight(cellNumbers(selection, query, key).weight)}</td>}
-          </tr>
-        ))}
+        {links.map(({ query, key, value }) => {
+          const { weight, written } = cellNumbers(selection, query, key);
+          return (
+            <tr key={`${query}/${key}`} title={cellSentence(selection, axes, query, key, t)}>
+              <td>
+                <bdi>{axes.queries[query]?.text}</bdi>
+              </td>
+              <td class="muted">→</td>
+              <td>
+                <bdi>{axes.keys[key]?.text}</bdi>
+              </td>
+              <td class="number">{measure === "weight" ? formatWeight(value) : percentText(value)}</td>
+              {normsOf && (
+                <td class="number muted">
+                  {other === "weight" ? weightText(weight) : percentText(written ?? Number.NaN)}
+                </td>
+              )}
+            </tr>
+          );
+        })}
       </tbody>
     </table>
   );
@@ -240,6 +248,9 @@ export function Side({ view }: { view: View }) {
       </section>
       <section class="side-links">
         {picture && links.length > 0 && <Links links={links} picture={picture} axes={axes} t={t} />}
+        {selection && focus && links[0] && (
+          <p class="said muted">{cellSentence(selection, axes, links[0].query, links[0].key, t)}</p>
+        )}
         {picture && links.length === 0 && !focus && <p class="muted">{t("strongest.point")}</p>}
       </section>
       <Layers view={view} />

@@ -89,6 +89,9 @@ function Readout({ view, row, keys, point }: { view: View; row: Row; keys: reado
   );
 }
 
+/** Below, columns are shown in stretches, and that of the keys takes no more than it needs. */
+const NARROW = 520;
+
 export function Steps({ view, width }: { view: View; width: number }) {
   const { store, data } = view;
   const { synced } = store;
@@ -151,9 +154,9 @@ function Shown({ view, loaded, query, width }: { view: View; loaded: Loaded; que
   const list = useMemo(() => row && listed(row, order.value, MOST_KEYS, pinned), [row, order.value, pinned]);
   const label = useMemo(() => {
     const own = queries[there];
-    const widest = labelWidth(own ? [own, ...keys] : keys, Math.max(72, Math.min(150, width * 0.16)));
+    const widest = labelWidth(own ? [own, ...keys] : keys, Math.max(width > NARROW ? 72 : 64, Math.min(150, width * 0.16)));
     // Before the query's own token stands its name, q; before keys of a long text their positions.
-    return Math.max(widest + (list?.rest ? 44 : 18), list?.rest ? 140 : 88);
+    return Math.max(widest + (list?.rest ? 44 : 18), list?.rest && width > NARROW ? 140 : 88);
   }, [keys, queries, there, width, list]);
   if (!row || !list) return null;
   stepsShown.set(view, { parts, row, list });

@@ -35,6 +35,16 @@ const NUMBER = 76;
 const MASK = 66;
 const WEIGHT = 130;
 const [NARROWEST, WIDEST] = [112, 300];
+/** What their numbers need where there is little room; beyond that the table is scrolled sideways. */
+const [LEAST_NUMBER, LEAST_MASK, LEAST_STRIP] = [63, 44, 80];
+/** Beside the bar of a weight: its number, and the room around both. */
+const BESIDE_BAR = 76;
+const LEAST_WEIGHT = BESIDE_BAR + 24;
+
+/** The longest bar of a weight. */
+export function barWidth(columns: readonly Column[]): number {
+  return (columns.find(({ name }) => name === "weight")?.width ?? WEIGHT) - BESIDE_BAR;
+}
 
 /** Columns of numbers between the products and the weights, from left to right; the last is what softmax takes. */
 export function numberColumns(parts: HeadParts): NumberName[] {
@@ -74,6 +84,12 @@ export function widthOf(columns: readonly Column[]): number {
   return columns.reduce((sum, column) => sum + column.width, 0);
 }
 
+function least(name: Column["name"]): number {
+  if (name === "weight") return LEAST_WEIGHT;
+  if (name === "mask") return LEAST_MASK;
+  return NUMBERS.has(name) ? LEAST_NUMBER : LEAST_STRIP;
+}
+
 /** The columns of one stretch, as wide as there is room. */
 export function stretchOf(columns: readonly Column[], stretch: Stretch, width: number): Column[] {
   const shown = columns.filter(({ name }) => {
@@ -86,10 +102,10 @@ export function stretchOf(columns: readonly Column[], stretch: Stretch, width: n
   const wide = (name: Column["name"]) => name === "k" || name === "qk" || name === "wv" || stretch === "weights";
   const free = kept.filter(({ name }) => name !== "label" && wide(name));
   const room = width - 2 - widthOf(kept) + widthOf(free);
-  const share = Math.max(0.6, room / (widthOf(free) || 1));
+  const share = room / (widthOf(free) || 1);
   let x = 0;
   return kept.map((column) => {
-    const own = free.includes(column) ? Math.floor(column.width * share) : column.width;
+    const own = free.includes(column) ? Math.max(least(column.name), Math.floor(column.width * share)) : column.width;
     x += own;
     return { ...column, x: x - own, width: own };
   });

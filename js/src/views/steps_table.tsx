@@ -12,6 +12,7 @@ import type { Token } from "../types";
 import type { View } from "../view";
 import { formatWeight } from "../wire/codec";
 import {
+  barWidth,
   type Column,
   ColumnHead,
   columnsFor,
@@ -152,6 +153,7 @@ export function StepsTable(props: Props) {
     }
   };
 
+  const longest = barWidth(columns);
   const largest = row.weights.reduce((most, weight) => Math.max(most, weight), 0);
   const locked = store.synced.selected_keys.value;
   const vector = (values: ArrayLike<number>) => {
@@ -164,7 +166,7 @@ export function StepsTable(props: Props) {
       <span
         class="steps-bar"
         data-kind={kind}
-        style={{ width: `${largest > 0 ? Math.min(1, weight / largest) * 52 : 0}px` }}
+        style={{ width: `${largest > 0 ? Math.min(1, weight / largest) * longest : 0}px` }}
       />
     </td>
   );

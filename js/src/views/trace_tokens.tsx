@@ -28,6 +28,8 @@ export function TokenPicker({ view, side, label, tokens, chosen, locked, onPrevi
   const home = Math.floor((locked[0] ?? chosen) / STRETCH) * STRETCH;
   const from = useSignal(home);
   const anchor = locked[0] ?? -1;
+  /** What was chosen for the reader is brought into view as well, once: what the pointer passes over is not. */
+  const first = useRef(chosen);
   useEffect(() => {
     if (anchor >= 0) from.value = Math.floor(anchor / STRETCH) * STRETCH;
   }, [anchor, from]);
@@ -36,8 +38,8 @@ export function TokenPicker({ view, side, label, tokens, chosen, locked, onPrevi
   useEffect(() => {
     // Only the list scrolls: a notebook must stay where its reader is.
     const box = list.current;
-    const at = box?.querySelector<HTMLElement>("[data-chosen]");
-    if (box && at && anchor >= 0 && start >= 0) box.scrollTop = at.offsetTop - box.offsetTop - 40;
+    const at = box?.querySelector<HTMLElement>(`[data-index="${anchor >= 0 ? anchor : first.current}"]`);
+    if (box && at) box.scrollTop = at.offsetTop - box.offsetTop - 40;
   }, [anchor, start]);
   const roving = chosen >= start && chosen < end ? chosen : start;
 
