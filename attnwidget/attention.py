@@ -207,11 +207,14 @@ class Attention(Recorded):
         """
         return blocks(self._record(layer, self._stack(stack)))
 
-    def statistics(self, *, stack: str | None = None) -> HeadStatistics:
-        """Statistics of every head for this text. See :class:`attnwidget.statistics.heads.HeadStatistics`."""
+    def statistics(self, *, stack: str | None = None, rows: int | None = None) -> HeadStatistics:
+        """Statistics of every head for this text. See :class:`attnwidget.statistics.heads.HeadStatistics`.
+
+        With `rows` no more than so many rows are read, evenly spaced: an estimate that does for thousands of tokens.
+        """
         from attnwidget.statistics.heads import statistics
 
-        return statistics(self, stack=stack)
+        return statistics(self, stack=stack, rows=rows)
 
     def labels(self, *, stack: str | None = None) -> list[HeadLabel]:
         """What each head does in this text, with the evidence: one text describes, only a corpus can judge.

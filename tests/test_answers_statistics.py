@@ -63,6 +63,24 @@ def test_not_a_number_never_reaches_the_page() -> None:
 # ---- the answer to a request
 
 
+def test_of_a_long_text_some_rows_are_read_and_the_answer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_statistics, "MOST_READ", 4 * 7 * 6)
+    monkeypatch.setattr(page_statistics, "FEWEST_ROWS", 3)
+    asked = answers.read({"what": "statistics", "stack": "encoder"})
+    data = given()
+    found = content(answers.answer(data, asked))
+    assert (found["rows"], found["text_rows"]) == (4, 7)
+    expected = data.statistics(rows=4)
+    np.testing.assert_allclose(np.array(found["values"]["cls"], float), expected["cls"], rtol=1e-3)
+    monkeypatch.setattr(page_statistics, "MOST_READ", 7 * 7 * 6)
+    assert content(answers.answer(given(), asked))["text_rows"] is None
+    # The fewest rows are more than may be asked for.
+    monkeypatch.setattr(page_statistics, "MOST_READ", 0)
+    monkeypatch.setattr(page_statistics, "MOST_ASKED", 2 * 7 * 6)
+    with pytest.raises(ValueError, match="would take many minutes"):
+        answers.answer(given(), asked)
+
+
 def test_the_answer_holds_what_attention_statistics_says() -> None:
     data = given()
     found = content(answers.answer(data, answers.read({"what": "statistics", "stack": "encoder"})))

@@ -201,6 +201,59 @@ def one_head(weights: Any, tokens: Any = None) -> HeadStatistics:
     return attention_of([array[None]], words).statistics()
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_some_rows_of_a_long_text_are_read_as_if_there_were_no_others(causal: bool) -> None:
+    n, heads = 40, 3
+    names = ["[CLS]", *(f"w{i % 7}" for i in range(n - 3)), ".", "[SEP]"]
+    weights = rows_of(n, heads, causal)
+    attention = attention_of([weights], names)
+    found = attention.statistics(rows=9)
+    read = np.array([0, 5, 10, 15, 20, 24, 29, 34, 39])
+    assert (found.rows, found.text_rows, found.tokens) == (9, n, n)
+    some = weights[:, read].astype(np.float64)
+    mean = some.mean(1)
+    entropy = -(some * np.log(np.maximum(some, 1e-300))).sum(-1)
+    before, after = read[read > 0], read[read < n - 1]
+    expected = {
+        "cls": mean[:, 0],
+        "punct": mean[:, n - 2],
+        "word": mean[:, 1 : n - 2].sum(-1),
+        "self": weights[:, read, read].mean(1),
+        "prev": weights[:, before, before - 1].mean(1),
+        "next": np.full(heads, np.nan) if causal else weights[:, after, after + 1].mean(1),
+        "entropy": entropy.mean(1),
+        "max": some.max(-1).mean(1),
+        "distance": (some * np.abs(np.arange(n) - read[:, None])).sum(-1).mean(1),
+        "sep_to_sep": some[:, -1, -1],
+        "cls_row_self": np.full(heads, np.nan) if causal else some[:, 0, 0],
+        "mi": -(mean * np.log(mean)).sum(-1) - entropy.mean(1),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name][0], value, rtol=1e-6, err_msg=name)
+    # The most looked-at key, among those that a quarter of these rows may see.
+    seen_by = (read[:, None] >= np.arange(n)).sum(0) if causal else np.full(n, len(read))
+    received = np.where(seen_by >= len(read) / 4, some.sum(1) / np.maximum(seen_by, 1), 0)
+    np.testing.assert_allclose(found["sink"][0], received.max(-1), rtol=1e-6)
+    evenly = np.array([[1 / (i + 1) if j <= i or not causal else 0 for j in range(n)] for i in read])
+    evenly = evenly if causal else np.full((len(read), n), 1 / n)
+    assert abs(found.baselines["word"] - evenly[:, 1 : n - 2].sum(1).mean()) < 1e-6
+    shares = found.shares()
+    assert abs(sum(share[0] for share in shares.values()) - 1) < 1e-6
+
+
+def test_as_many_rows_as_there_are_are_all(tiny_bert: Any) -> None:
+    attention = capture(tiny_bert, {"input_ids": [[2, 5, 6, 7, 8, 9, 3]]})
+    whole, same, some = attention.statistics(), attention.statistics(rows=7), attention.statistics(rows=3)
+    assert same.to_dict() == whole.to_dict()
+    assert whole.to_dict()["text_rows"] is None
+    assert some.to_dict()["text_rows"] == 7
+    contributions = attention.contributions(1)[:, [0, 3, 6]].astype(np.float64).sum(1)
+    np.testing.assert_allclose(some["norm_first"][1], contributions[:, 0] / contributions.sum(-1), rtol=1e-4)
+    for wrong in (1, 2.5, "all"):
+        with pytest.raises(ValueError, match="rows must be a whole number from 2 on"):
+            attention.statistics(rows=wrong)  # type: ignore[arg-type]
+
+
 def test_closed_forms() -> None:
     n = 20
     uniform = one_head(np.full((n, n), 1 / n))

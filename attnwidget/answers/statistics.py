@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 #: Exported pages of texts with no more cells (queries · keys · heads of all layers) bring their statistics in any mode.
 MOST_CELLS = 20_000_000
 
-#: Beyond, a page is told where to find them instead: they would take many minutes.
+#: Cells that are read for them, in about half a minute; of longer texts so many rows, evenly spaced, as have no more.
+MOST_READ = 1 << 28
+#: But so many rows at least: what judges needs 200.
+FEWEST_ROWS = 256
+#: Beyond so many cells of those, a page is told where to find statistics instead: they would take many minutes.
 MOST_ASKED = 1 << 31
 
 _KEPT = (
@@ -32,6 +36,7 @@ _KEPT = (
     "heads",
     "texts",
     "rows",
+    "text_rows",
     "tokens",
     "lengths",
     "faults",
@@ -79,8 +84,7 @@ def statistics(data: Attention, stack: str) -> bytes:
     ValueError
         In words for the page's reader, where the text is so long that they would take many minutes.
     """
-    chosen = data.stacks[stack]
-    cells = len(chosen.queries) * len(chosen.keys) * sum(layer.heads for layer in chosen.layers)
+    cells = _row_cells(data, stack) * min(len(data.stacks[stack].queries), rows_read(data, stack))
     if cells > MOST_ASKED and stack not in _made.get(data, {}):
         raise ValueError(
             f"statistics of {cells:.1e} weights would take many minutes: "
@@ -90,11 +94,22 @@ def statistics(data: Attention, stack: str) -> bytes:
 
 
 def of_text(data: Attention, stack: str) -> dict[str, Any]:
-    """Statistics of a stack as the page takes them; made once for each capture."""
+    """Statistics of a stack as the page takes them; made once for each capture. Of a long text some rows are read."""
     known = _made.setdefault(data, {})
     if stack not in known:
-        known[stack] = page_part(data.statistics(stack=stack).to_dict())
+        known[stack] = page_part(data.statistics(stack=stack, rows=rows_read(data, stack)).to_dict())
     return known[stack]
+
+
+def rows_read(data: Attention, stack: str) -> int:
+    """Rows of a text that a page's statistics are of, at most."""
+    return max(FEWEST_ROWS, MOST_READ // max(1, _row_cells(data, stack)))
+
+
+def _row_cells(data: Attention, stack: str) -> int:
+    """Weights of one query in all heads of all layers."""
+    chosen = data.stacks[stack]
+    return len(chosen.keys) * sum(layer.heads for layer in chosen.layers)
 
 
 def for_export(data: Attention, shown: str, mode: str) -> dict[str, dict[str, Any]]:

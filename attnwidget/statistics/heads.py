@@ -40,7 +40,9 @@ class HeadStatistics:
     cells : mapping of str to float64 array
         Sums that corpora add up: weights by offset and kind, offsets of the largest content key, where sinks lie.
     tokens, rows : int
-        Keys and queries.
+        Keys, and queries that were read.
+    text_rows : int
+        Queries of the text: more than `rows` where only some were read.
     causal : bool
     faults : int
         Rows that hold no distribution (NaN, or a sum off 1 by more than 0.01).
@@ -67,6 +69,7 @@ class HeadStatistics:
     unknown: int = 0
     sinks: Mapping[str, str] = field(default_factory=dict)
     pairs: F8 | None = None
+    text_rows: int = 0
 
     def __getitem__(self, name: str) -> F8:
         if name not in self.values:
@@ -126,11 +129,14 @@ class HeadStatistics:
             model_name=self.model_name,
             unknown=self.unknown / max(1, self.tokens),
             lengths=(self.tokens, self.tokens),
+            text_rows=self.text_rows if self.rows < self.text_rows else None,
             distances=None if self.pairs is None else squareform(self.pairs, sum(self.heads)),
         )
 
 
-def statistics(attention: Attention, *, stack: str | None = None, distances: bool = False) -> HeadStatistics:
+def statistics(
+    attention: Attention, *, stack: str | None = None, distances: bool = False, rows: int | None = None
+) -> HeadStatistics:
     """Statistics of every head of one text, in one pass over its weights, block by block.
 
     Parameters
@@ -141,9 +147,19 @@ def statistics(attention: Attention, *, stack: str | None = None, distances: boo
     distances : bool
         Compare every two heads as well: see :func:`attnwidget.statistics.pairs.js_distances`. The cost grows with the
         square of the number of heads.
+    rows : int, optional
+        Read no more rows than so many, evenly spaced from the first to the last: what they give is an estimate of what
+        all give. Baselines are of the same rows. At least 2.
+
+    Raises
+    ------
+    ValueError
+        `rows` is less than 2, or no whole number.
     """
+    if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 2):
+        raise ValueError(f"rows must be a whole number from 2 on, or None for all, got {rows!r}")
     chosen = attention._stack(stack)
-    setting = Setting.of(chosen)
+    setting = Setting.of(chosen, rows)
     heads = tuple(layer.heads for layer in chosen.layers)
     present = [layer for layer, count in enumerate(heads) if count]
     sums = one_pass(attention, setting, present, chosen.name)
@@ -190,6 +206,7 @@ def statistics(attention: Attention, *, stack: str | None = None, distances: boo
         sum(token.role in ("unk", "pad") for token in chosen.keys),
         names,
         condensed(js_distances(attention, stack=chosen.name)) if distances else None,
+        len(chosen.queries),
     )
 
 

@@ -77,11 +77,11 @@ def _positions(sums: Sums, setting: Setting, nothing: F8) -> dict[str, F8]:
     names = ("self", "prev", "next", "window", "distance", "signed_distance")
     if setting.shift is None:
         return dict.fromkeys(names, nothing)
-    n, at = setting.queries, np.arange(setting.queries) + setting.shift
+    n, at = setting.queries, setting.at + setting.shift
     diagonal = sums.groups.sum(2)
     out = {}
     for name, offset in (("self", 0), ("prev", -1), ("next", 1)):
-        there = (at + offset >= 0) & (at + offset < n + setting.shift)
+        there = (at + offset >= 0) & (at + offset < setting.positions)
         # Nobody looks ahead in a causal text: that is no finding, so there is no number.
         eligible = 0.0 if setting.causal and offset > 0 else float(there.sum())
         out[name] = _per(diagonal[:, REACH + offset], eligible)
@@ -112,8 +112,8 @@ def _received(sums: Sums, setting: Setting) -> F8:
     columns = sums.columns[:, 0]
     if not setting.causal or setting.shift is None:
         return columns / setting.queries
-    seen_by = setting.queries - np.maximum(np.arange(setting.keys) - setting.shift, 0)
-    seen_by[setting.shift + setting.queries :] = setting.queries
+    seen_by = setting.queries - np.searchsorted(setting.at + setting.shift, np.arange(setting.keys))
+    seen_by[setting.positions :] = setting.queries
     enough = seen_by >= setting.queries / 4
     return np.asarray(np.where(enough, columns / np.maximum(seen_by, 1), 0), np.float64)
 

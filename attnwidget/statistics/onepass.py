@@ -106,10 +106,10 @@ class _Block:
         if self.cells <= _DENSE_CELLS:
             self.dense = np.zeros((self.cells, OFFSETS * len(KINDS)))
             self.dense[np.arange(self.cells), self.group] = 1
-        at = np.arange(setting.queries)[rows, None] + (setting.shift or 0)
+        at = setting.at[rows, None] + (setting.shift or 0)
         self.signed = (np.arange(setting.keys)[None] - at).astype(np.float64)
         if setting.shift is not None:
-            self.signed[:, setting.shift + setting.queries :] = 0  # a learned sink is nowhere
+            self.signed[:, setting.positions :] = 0  # a learned sink is nowhere
         self.far = np.abs(self.signed)
         self.neighbours = setting.neighbours(rows)
         found = setting.successors(rows)
@@ -169,7 +169,7 @@ def _weights(
             if held and held + len(some) > at_once:
                 yield start, flush()
                 start, held, pending = start + held, 0, []
-            pending.append(attention.weights(layer, some, stack=stack, queries=block.rows))
+            pending.append(attention.weights(layer, some, stack=stack, queries=block.setting.read(block.rows)))
             held += len(some)
     pending.append(block.setting.uniform(block.rows)[None])
     yield start, flush()

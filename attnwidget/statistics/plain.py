@@ -33,6 +33,7 @@ def plain(
     errors: Mapping[str, F8] | None = None,
     distances: F8 | None = None,
     failed: tuple[tuple[int, str, str], ...] = (),
+    text_rows: int | None = None,
 ) -> dict[str, Any]:
     """Everything as JSON takes it: None for NaN, arrays as nested lists, [L][H] for heads and [L] for layers.
 
@@ -50,6 +51,8 @@ def plain(
         Jensen–Shannon divergences between heads.
     failed : tuple of (int, str, str)
         Texts that could not be read.
+    text_rows : int, optional
+        Rows of the text, where only some of them were read.
     """
     shown = {name: array for name, array in summary.values.items() if name not in _HIDDEN}
     return {
@@ -59,6 +62,7 @@ def plain(
         "heads": list(summary.heads),
         "texts": summary.texts,
         "rows": summary.rows,
+        "text_rows": text_rows,
         "tokens": summary.tokens,
         "lengths": list(lengths),
         "faults": summary.faults,

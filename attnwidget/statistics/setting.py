@@ -32,6 +32,11 @@ class Setting:
     Attributes
     ----------
     queries, keys : int
+        Rows that are read, and keys.
+    at : int [queries]
+        Which queries of the text these rows are: all, or some of a long text.
+    positions : int
+        Keys that lie at a position of the text: all but learned sinks.
     shift : int or None
         The key at the position of query i is i + shift; None where rows and keys are different sequences (cross).
     causal : bool
@@ -46,6 +51,8 @@ class Setting:
 
     queries: int
     keys: int
+    at: NDArray[np.intp]
+    positions: int
     shift: int | None
     causal: bool
     rows: F8
@@ -54,11 +61,18 @@ class Setting:
     ids: NDArray[np.int64]
 
     @classmethod
-    def of(cls, stack: Stack) -> Setting:
-        """The setting of one stack of an `Attention`."""
-        queries, keys = stack.queries, stack.keys
+    def of(cls, stack: Stack, rows: int | None = None) -> Setting:
+        """The setting of one stack of an `Attention`; of no more than so many of its rows, evenly spaced."""
+        keys = stack.keys
+        count = len(stack.queries)
+        at = (
+            np.arange(count)
+            if rows is None or rows >= count
+            else np.linspace(0, count - 1, rows).round().astype(np.intp)
+        )
+        queries = [stack.queries[i] for i in at]
         positions = sum(token.role != "sink" for token in keys)
-        cross = stack.name == "cross" or positions < len(queries)
+        cross = stack.name == "cross" or positions < count
         causal = bool(stack.causal) and not cross
         content = np.array([_is_content(t) for t in keys], bool).reshape(len(keys))
         ids = [(-1 if t.id is None else t.id) if c else -1 for t, c in zip(keys, content, strict=True)]
@@ -68,7 +82,9 @@ class Setting:
         return cls(
             len(queries),
             len(keys),
-            None if cross else positions - len(queries),
+            at,
+            positions,
+            None if cross else positions - count,
             causal,
             _row_sets(queries),
             _classes(keys),
@@ -81,17 +97,20 @@ class Setting:
         """How many keys each row may see by the order of the text, [queries]; windows of single layers are left out."""
         if not self.causal or self.shift is None:
             return np.full(self.queries, float(self.keys))
-        extra = self.keys - self.shift - self.queries  # a learned sink, seen by all
-        return np.arange(self.queries, dtype=np.float64) + (1 + self.shift + extra)
+        extra = self.keys - self.positions  # a learned sink, seen by all
+        return self.at.astype(np.float64) + (1 + self.shift + extra)
+
+    def read(self, rows: slice) -> slice | NDArray[np.intp]:
+        """Which queries of the text a block of rows is, as `Attention.weights` takes them."""
+        return rows if self.at[-1] == self.queries - 1 else self.at[rows]
 
     def uniform(self, rows: slice) -> NDArray[np.float32]:
         """Rows [r, keys] that spread their weight evenly over what they may see: the baseline of every statistic."""
         share = 1 / self.visible[rows]
         out = np.repeat(share[:, None], self.keys, axis=1)
         if self.causal and self.shift is not None:
-            last = self.shift + self.queries
-            ahead = np.arange(last) > np.arange(self.queries)[rows, None] + self.shift
-            out[:, :last][ahead] = 0
+            ahead = np.arange(self.positions) > self.at[rows, None] + self.shift
+            out[:, : self.positions][ahead] = 0
         return out.astype(np.float32)
 
     @property
@@ -106,8 +125,8 @@ class Setting:
         """
         if self.shift is None:
             return None
-        offsets = np.arange(self.keys)[None] - (np.arange(self.queries)[rows, None] + self.shift)
-        offsets[:, self.shift + self.queries :] = -REACH
+        offsets = np.arange(self.keys)[None] - (self.at[rows, None] + self.shift)
+        offsets[:, self.positions :] = -REACH
         return np.asarray(np.clip(offsets, -REACH, REACH) + REACH, np.intp)
 
     def neighbours(self, rows: slice) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -115,10 +134,10 @@ class Setting:
         if self.shift is None:
             nothing = np.zeros(0, np.intp)
             return [(nothing, nothing)] * len(NEIGHBOURS)
-        at = np.arange(self.queries)[rows] + self.shift
+        at = self.at[rows] + self.shift
         out = []
         for offset in NEIGHBOURS.values():
-            there = np.flatnonzero((at + offset >= 0) & (at + offset < self.shift + self.queries))
+            there = np.flatnonzero((at + offset >= 0) & (at + offset < self.positions))
             out.append((there, at[there] + offset))
         return out
 
@@ -126,9 +145,9 @@ class Setting:
         """Cells [r, keys] whose key comes right after an earlier copy of the query's token, and rows that have any."""
         if self.shift is None:
             return None
-        n = self.shift + self.queries
+        n = self.positions
         ids = self.ids[:n]
-        at = np.arange(self.queries)[rows] + self.shift
+        at = self.at[rows] + self.shift
         equal = (ids[at][:, None] == ids[None]) & (ids[None] >= 0) & (np.arange(n)[None] < at[:, None])
         cells = np.zeros((len(at), self.keys))
         cells[:, 1:n] = equal[:, :-1]

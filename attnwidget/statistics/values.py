@@ -82,7 +82,7 @@ def _layer_columns(attention: Attention, layer: int, stack: str, products: F8, s
     step = max(1, _CELLS // (setting.keys * heads))
     for first in range(0, setting.queries, step):
         rows = slice(first, min(setting.queries, first + step))
-        weights = attention.weights(layer, stack=stack, queries=rows).astype(np.float64)
+        weights = attention.weights(layer, stack=stack, queries=setting.read(rows)).astype(np.float64)
         by_key = np.ascontiguousarray(weights.transpose(2, 0, 1))
         squared = ((products @ by_key) * by_key).sum(1)
         norms = np.sqrt(np.maximum(squared, 0))

@@ -80,6 +80,8 @@ export interface Statistics {
   heads: readonly number[];
   texts: number;
   rows: number;
+  /** Rows of the text, where only some were read. */
+  text_rows: number | null;
   tokens: number;
   lengths: readonly [shortest: number, longest: number];
   faults: number;

@@ -14,20 +14,21 @@ from playwright.sync_api import Browser, expect
 
 import attnwidget
 from attnwidget import AttnView
+from attnwidget.answers import statistics
 
 TOKENS = 2100
+MANY = 16_384
 
 
-@pytest.fixture(scope="module")
-def live(browser: Browser) -> Iterator[Live]:
-    """One page for all tests here: a causal model, 2 layers of 6 heads."""
+def shown(browser: Browser, tokens: int, heads: int) -> Iterator[Live]:
+    """A causal model of 2 layers on a page that it answers."""
     torch.manual_seed(3)
-    sizes: dict[str, Any] = {"n_embd": 48, "n_layer": 2, "n_head": 6, "n_positions": TOKENS, "vocab_size": 50}
-    model = transformers.GPT2Model(transformers.GPT2Config(**sizes, n_inner=16)).eval()
+    sizes: dict[str, Any] = {"n_embd": 8 * heads, "n_layer": 2, "n_head": heads, "n_positions": tokens}
+    model = transformers.GPT2Model(transformers.GPT2Config(**sizes, vocab_size=50, n_inner=16)).eval()
     for parameter in model.parameters():
         if parameter.ndim == 2:
             parameter.data *= 8
-    captured = attnwidget.capture(model, {"input_ids": torch.randint(0, 50, (1, TOKENS))})
+    captured = attnwidget.capture(model, {"input_ids": torch.randint(0, 50, (1, tokens))})
     page = browser.new_page(viewport={"width": 1000, "height": 1300})
     page.set_default_timeout(20_000)
     complaints: list[str] = []
@@ -36,6 +37,18 @@ def live(browser: Browser) -> Iterator[Live]:
     yield Live(page, AttnView(captured)).ready()
     page.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser) -> Iterator[Live]:
+    """One page for most tests here."""
+    yield from shown(browser, TOKENS, 6)
+
+
+@pytest.fixture
+def longest(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    monkeypatch.setattr(statistics, "MOST_READ", 0)  # the fewest rows that there may be
+    yield from shown(browser, MANY, 2)
 
 
 def cancelled(live: Live) -> int:
@@ -126,3 +139,38 @@ def test_every_mode_draws_or_says_what_it_does(live: Live, mode: str) -> None:
         live.ready()
         assert 0 < live.strokes() <= 2000
         assert live.find(".token").count() < 200
+
+
+def test_sixteen_thousand_tokens_in_every_mode(longest: Live) -> None:
+    assert 0 < longest.strokes() <= 2000
+    longest.find(".minimap").click(position={"x": 5, "y": 600})
+    token = longest.find(".tokens-query .token").nth(10)
+    assert int(token.get_attribute("data-index") or 0) > MANY // 2
+    token.hover()
+    expect(longest.find(".said")).to_contain_text("of what is written")
+    assert longest.find(".token").count() < 200
+    longest.rest()
+    longest.choose("matrix")
+    expect(longest.find(".matrix-note[data-waiting='0']")).to_be_visible()
+    assert longest.ink(".cells canvas") > 10_000
+    longest.choose("heads")
+    expect(longest.find(".gate")).to_contain_text(f"Read from 256 of its {MANY} rows")
+    # Pictures of the layer that nobody looked at come as well.
+    expect(longest.find(".atlas-cells")).to_have_attribute("data-missing", "0")
+    longest.choose("profile")
+    expect(longest.find(".parts figcaption")).to_contain_text(f"256 of the {MANY} rows of this text, evenly spaced")
+    expect(longest.find(".verdict")).to_contain_text("rows: 256")
+    longest.choose("trace")
+    expect(longest.find(".trace[aria-busy=false] .trace-top li").first).to_be_visible()
+    longest.choose("steps")
+    expect(longest.find(".steps[aria-busy=false] .steps-row").first).to_be_visible()
+    # The token that was chosen for the reader is among those that are seen.
+    expect(longest.find(".pick-token[data-chosen]")).to_be_in_viewport()
+    assert longest.page.evaluate(
+        """() => {
+            const {shadowRoot} = [...document.querySelectorAll("*")].find(one => one.shadowRoot);
+            const [list, chosen] = [".pick-tokens", ".pick-token[data-chosen]"].map(
+                (one) => shadowRoot.querySelector(one).getBoundingClientRect());
+            return chosen.top >= list.top && chosen.bottom <= list.bottom;
+        }"""
+    )

@@ -141,8 +141,9 @@ export function Atlas({ view, width }: { view: View; width: number }) {
   const touched = useSignal<readonly [number, number] | null>(null);
   data.version.value;
   const held = layers.map((_, layer) => (stack ? data.pictures(stack.name, layer).value : undefined));
-  const brought = useMissingPictures(view, held).value;
-  const pictures = held.map((seen, layer) => seen ?? brought.get(layer));
+  const { found, coming } = useMissingPictures(view, held);
+  const pictures = held.map((seen, layer) => seen ?? found.value.get(layer));
+  const missing = layers.filter((layer, index) => layer.heads > 0 && !pictures[index]).length;
   const shares = stack ? data.shares(stack.name, layers.length).value : [];
   const state = statisticsOf(store, data).state.value;
   const statistics = state.status === "ready" ? state.statistics : undefined;
@@ -308,7 +309,7 @@ export function Atlas({ view, width }: { view: View; width: number }) {
         <p class="gate">{t("heads.only.unknown", { name: only })}</p>
       )}
       <Tray view={view} touched={touched.value} open={open} />
-      <div class="cells atlas-cells" style={{ width: `${grid.width}px`, height: `${height}px` }}>
+      <div class="cells atlas-cells" data-missing={missing} style={{ width: `${grid.width}px`, height: `${height}px` }}>
         <div
           class="atlas-heads"
           role="application"
@@ -345,6 +346,7 @@ export function Atlas({ view, width }: { view: View; width: number }) {
         <Here {...{ view, grid, at, byKeyboard, orders, statistics, labels, sort }} />
       </div>
       <p class="atlas-notes muted">
+        {coming.value && missing > 0 ? `${t("heads.pictures", { count: missing })} ` : ""}
         {t(statistics?.has_values ? "heads.note.tick" : "heads.note.bar")}
         {brackets ? ` ${t("heads.note.kv")}` : ""}
         {statistics ? ` ${t(statistics.enough ? "heads.note.judged" : "heads.note.described")}` : ""}

@@ -29,13 +29,14 @@ export function Gate({ view, state }: { view: View; state: StatisticsState }) {
   const t = store.t.value;
   const { corpus, retry } = statisticsOf(store, data);
   if (state.status === "ready") {
-    const { texts, rows, tokens, enough, failed, lengths } = state.statistics;
+    const { texts, rows, text_rows, tokens, enough, failed, lengths } = state.statistics;
     const [bad, [first]] = failed;
     return (
       <p class="gate" data-enough={enough ? "" : undefined} role="status">
         {enough
           ? t("heads.gate.enough", { texts, tokens, shortest: lengths[0], longest: lengths[1] })
           : t(state.of === "text" ? "heads.gate.text" : "heads.gate.few", { texts, rows })}
+        {text_rows !== null && ` ${t("heads.gate.rows", { rows, all: text_rows })}`}
         {!corpus.value && (
           <>
             {" "}

@@ -28,13 +28,17 @@ function arrived(answer: ReadonlySignal<AnswerState>, life: AbortSignal): Promis
   });
 }
 
-/** By layer; only of layers that `held` lacks. */
-export function useMissingPictures(
-  view: View,
-  held: readonly (Pictures | undefined)[],
-): ReadonlySignal<ReadonlyMap<number, Pictures>> {
+interface Missing {
+  /** By layer; only of layers that `held` lacks. */
+  found: ReadonlySignal<ReadonlyMap<number, Pictures>>;
+  /** Whether more are on their way. */
+  coming: ReadonlySignal<boolean>;
+}
+
+export function useMissingPictures(view: View, held: readonly (Pictures | undefined)[]): Missing {
   const { store, data } = view;
   const found = useSignal<ReadonlyMap<number, Pictures>>(new Map());
+  const coming = useSignal(false);
   const stack = store.stack.value;
   const version = data.version.value;
   // Pictures of a shorter text all came together, and are only being read.
@@ -55,12 +59,17 @@ export function useMissingPictures(
         if (!life.signal.aborted) found.value = new Map(found.value).set(layer, { overviews, perLayer: true });
       }
     };
-    bring().catch((error: Error) => {
-      data.error.value = error.message;
-    });
+    coming.value = true;
+    bring()
+      .catch((error: Error) => {
+        data.error.value = error.message;
+      })
+      .finally(() => {
+        if (!life.signal.aborted) coming.value = false;
+      });
     return () => life.abort();
   }, [stack, version, long]);
-  return found;
+  return { found, coming };
 }
 
 /** Queries of a picture, at most. */

@@ -109,15 +109,18 @@ export function PartBars({ view, statistics, barWidth }: Props) {
     const at = Math.max(0, Math.min(layers.length - 1, to));
     rows.current?.querySelector<HTMLElement>(`[data-layer="${at}"]`)?.focus();
   };
-  const { texts, tokens } = statistics;
+  const { texts, tokens, rows: read, text_rows } = statistics;
+  const of =
+    text_rows === null
+      ? t(texts === 1 ? "profile.of.text" : "profile.of.corpus", { texts, tokens })
+      : t("profile.of.rows", { rows: read, all: text_rows });
   const said = here.value;
   const shareOf = (of: Measured) =>
     said?.part ? statistics.partition[`${of}_per_layer`][said.part]?.[said.layer] : undefined;
   return (
     <figure class="parts" data-many={layers.length > 16 ? "" : undefined}>
       <figcaption>
-        <strong>{t("profile.title")}</strong>{" "}
-        <span class="muted">{t(texts === 1 ? "profile.of.text" : "profile.of.corpus", { texts, tokens })}</span>
+        <strong>{t("profile.title")}</strong> <span class="muted">{of}</span>
       </figcaption>
       <ul class="part-legend">
         {present.map((part) => (

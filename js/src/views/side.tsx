@@ -102,10 +102,15 @@ function Links({ links, picture, axes, t }: LinksProps) {
   return (
     <table class="links">
       <caption>{t("strongest")}</caption>
+      <colgroup>
+        {(normsOf ? "from arrow to number number" : "from arrow to number").split(" ").map((of, index) => (
+          <col key={index} class={`links-${of}`} />
+        ))}
+      </colgroup>
       {normsOf && (
         <thead>
           <tr>
-            <th colSpan={3} />
+            <td colSpan={3} />
             <th scope="col">{named[measure]}</th>
             <th scope="col">{named[other]}</th>
           </tr>

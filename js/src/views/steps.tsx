@@ -154,7 +154,10 @@ function Shown({ view, loaded, query, width }: { view: View; loaded: Loaded; que
   const list = useMemo(() => row && listed(row, order.value, MOST_KEYS, pinned), [row, order.value, pinned]);
   const label = useMemo(() => {
     const own = queries[there];
-    const widest = labelWidth(own ? [own, ...keys] : keys, Math.max(width > NARROW ? 72 : 64, Math.min(150, width * 0.16)));
+    const widest = labelWidth(
+      own ? [own, ...keys] : keys,
+      Math.max(width > NARROW ? 72 : 64, Math.min(150, width * 0.16)),
+    );
     // Before the query's own token stands its name, q; before keys of a long text their positions.
     return Math.max(widest + (list?.rest ? 44 : 18), list?.rest && width > NARROW ? 140 : 88);
   }, [keys, queries, there, width, list]);
