@@ -14,6 +14,7 @@ import numpy as np
 
 from attnwidget.addressing import index_of
 from attnwidget.attention import Attention, Stack
+from attnwidget.description import clean
 from attnwidget.statistics.pairs import js_rows
 from attnwidget.wire import encode
 
@@ -191,6 +192,6 @@ def _names(names: Sequence[str] | None, one: Side, two: Side) -> tuple[str, str]
     if names is not None:
         if isinstance(names, str) or len(names) != 2 or not all(isinstance(name, str) and name for name in names):
             raise TypeError(f"names: {names!r} is not valid. Valid: two names, names=('base', 'fine-tuned')")
-        return names[0], names[1]
+        return clean(names[0]), clean(names[1])
     own = (one.data.model_name, two.data.model_name)
-    return own if all(own) and own[0] != own[1] else ("A", "B")
+    return (clean(own[0]), clean(own[1])) if all(own) and own[0] != own[1] else ("A", "B")

@@ -29,10 +29,14 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def printable(text: str) -> str:
+    """`text` with a blank for each character that is not to be seen: controls, marks of direction, non-characters."""
+    return "".join(c if c.isprintable() or c == "\u00a0" else " " for c in clean(text))
+
+
 def one_line(text: str, longest: int) -> str:
     """`text` on one line without control characters, cut to `longest` characters with an ellipsis."""
-    plain = "".join(character if character.isprintable() else " " for character in clean(text))
-    plain = " ".join(plain.split())
+    plain = " ".join(printable(text).split())
     return plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
 
 
@@ -109,7 +113,7 @@ def _tokens(tokens: Sequence[Token]) -> list[dict[str, Any]]:
     edges = [*word_starts(tokens).tolist(), len(tokens)]
     for (start, stop), word in zip(pairwise(edges), word_tokens(tokens), strict=True):
         if stop - start > 1:
-            said[start]["whole"] = {"text": clean(word.text), "role": word.role, "kind": word.kind}
+            said[start]["whole"] = {"text": clean(word.text), "role": clean(word.role), "kind": word.kind}
     return said
 
 
@@ -117,7 +121,7 @@ def _pieces(tokens: Sequence[Token]) -> list[dict[str, Any]]:
     return [
         {
             "text": clean(token.text),
-            "role": token.role,
+            "role": clean(token.role),
             "kind": token.kind,
             "segment": token.segment,
             "word": token.word,

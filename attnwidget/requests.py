@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 from attnwidget.answers import Asked, read
 from attnwidget.breaks import in_breaks
+from attnwidget.description import clean
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -236,7 +237,7 @@ class Requests:
         self._post(request, {"kind": "reply", "id": request.id, "ok": True}, [data])
 
     def _fail(self, request: _Request, error: str) -> None:
-        self._post(request, {"kind": "reply", "id": request.id, "ok": False, "error": error}, [])
+        self._post(request, {"kind": "reply", "id": request.id, "ok": False, "error": clean(error)}, [])
 
     def _post(self, request: _Request, content: dict[str, object], buffers: Sequence[bytes]) -> None:
         def send() -> None:

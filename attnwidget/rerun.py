@@ -47,7 +47,7 @@ def answer(view: Runs, content: Mapping[Any, Any]) -> None:
     else:
         error = ""
     reply: dict[str, object] = {"kind": "reply", "id": ident, "ok": not error}
-    view.send(reply | ({"error": error} if error else {}))
+    view.send(reply | ({"error": clean(error)} if error else {}))
 
 
 def _texts(content: Mapping[Any, Any]) -> dict[str, str | None]:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import traitlets
 
+from attnwidget.description import clean
+
 T = TypeVar("T")
 
 
@@ -62,12 +64,12 @@ class Choice(_Plain):
 
 
 class Text(_Plain):
-    """Any text."""
+    """Any text that a message can carry."""
 
     def convert(self, value: Any) -> str:
         if not isinstance(value, str):
             raise TypeError
-        return value
+        return clean(value)
 
 
 class Whole(_Plain):

@@ -10,16 +10,20 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
+from everywhere import alone, views
 from jupyter_client.session import json_packer
-from made import softmax
+from made import softmax, wait_for
 from numpy.typing import NDArray
+from views import message, sent
 
 from attnwidget.arrays import from_arrays
 from attnwidget.attention import Attention, LayerInfo, Stack
-from attnwidget.export import page
+from attnwidget.export import page, pages
 from attnwidget.inputs.tokens import Token
 from attnwidget.view import AttnView
 
@@ -42,6 +46,10 @@ HOSTILE = [
     "\u2028\u2029\r\n\t",
     "\ud800",
     "\udc00\ud83d",
+    "=cmd|' /C calc'!A0",
+    "$\\frac{1}$ \\input{x} %s {0} {layer}",
+    "__proto__",
+    "../../etc/passwd\\..\\con",
     "\ufeff\u200b\ufffe\uffff",
     "e" + "\u0301" * 50,
     "",
@@ -119,6 +127,19 @@ def everything(view: AttnView) -> str:
     return text
 
 
+def check_svg(view: AttnView, folder: Path) -> None:
+    """It has shapes and texts, and nothing that runs or asks."""
+    view.save(folder / "figure.svg")
+    for element in ElementTree.parse(folder / "figure.svg").iter():
+        tag = element.tag.removeprefix("{http://www.w3.org/2000/svg}")
+        assert tag in DRAWN or "}" in tag, tag
+        links = [value for name, value in element.attrib.items() if name.endswith("href")]
+        assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+        assert not [name for name in element.attrib if name.startswith("on")]
+
+
+#: Besides, matplotlib writes its metadata in a namespace of their own.
+DRAWN = {"svg", "metadata", "defs", "style", "g", "path", "text", "tspan", "use", "clipPath", "rect", "image"}
 PLAIN = raw_attention(["a", "b", "c"], model="m", text="a b c")
 
 
@@ -139,6 +160,67 @@ def test_no_text_becomes_markup(text: str, mode: str) -> None:
     assert "<" not in state
     tokens = json.loads(state)["tokens"]["text"]
     assert tokens[0]["text"].replace("\ufffd", "") == "".join(c for c in text if not "\ud800" <= c <= "\udfff")
+
+
+@pytest.fixture(scope="module")
+def plain_page(tmp_path_factory: pytest.TempPathFactory) -> Counting:
+    """Its elements, of the views that carry a plain word everywhere."""
+    folder = tmp_path_factory.mktemp("plain")
+    with pytest.MonkeyPatch.context() as patch:
+        (folder / "page.js").write_text("console.log(1);")
+        patch.setattr(page, "BUNDLE", folder / "page.js")
+        return Counting(pages.to_html(views(alone("plain"), folder), title="x", date="x"))
+
+
+@pytest.mark.filterwarnings("ignore:no installed font has", "ignore:Glyph .* missing")
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_text_becomes_markup_wherever_it_comes_from(text: str, tmp_path: Path, plain_page: Counting) -> None:
+    """Names of stacks, models, statistics and sides, notes, what a loaded profile says: in pages and in figures."""
+    made = views(alone(text), tmp_path)
+    for view in made:
+        everything(view)
+        check_svg(view, tmp_path)
+    made[0].save(tmp_path / "figure.pdf")
+    document = Counting(pages.to_html(made, title=text or "x", date=text))
+    assert document.found == plain_page.found
+    assert document.comments == 0
+    frame = made[0].snapshot(title=text or "x").html
+    assert [tag for tag, _ in Counting(frame).found] == ["div", "img", "div", "iframe"]
+    for view in made:
+        view.close()
+
+
+def test_a_folder_of_any_name_is_a_models_name(tmp_path: Path, tiny_bert: Any, minilm_tokenizer: Any) -> None:
+    folder = tmp_path / '"><img src=x onerror=alert(1)> $&\u202e'
+    tiny_bert.save_pretrained(folder)
+    encoding = {"input_ids": torch.tensor([[1, 2, 3]])}
+    view = AttnView(str(folder), encoding, tokenizer=minilm_tokenizer)
+    assert "onerror" in view.title
+    made = everything(view)
+    assert [one for one in Counting(made).found if one[0] == "img"] == [("img", ("alt", "src"))]
+    path = folder / "<svg onload=alert(1)>.svg"
+    view.save(path)
+    assert "onload" not in path.read_text("utf-8")
+    with pytest.raises(ValueError, match=r"<b>\.txt.*Valid: '\.html'"):
+        view.save(folder / "<b>.txt")
+
+
+def test_an_error_can_be_sent_whatever_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written as UTF-8 would be lost on its way, and the page would wait for ever."""
+    view = AttnView(PLAIN)
+    messages = sent(view, monkeypatch)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("text '\ud800' is none")
+
+    monkeypatch.setattr(view, "run", fail)
+    monkeypatch.setattr(view._requests, "_answer", fail)
+    message(view, {"kind": "run", "id": "1", "text": "x"})
+    message(view, {"kind": "request", "id": "2", "what": "layer", "stack": "encoder", "layer": 0})
+    wait_for(lambda: len(messages) == 2)
+    for data, _ in messages:
+        json_packer(data).decode("utf-8")
+        assert data["content"]["error"] == "text '\ufffd' is none"
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)

@@ -184,7 +184,7 @@ def _short(value: Any, exact: bool = False) -> Any:
     if isinstance(value, float):
         return value if exact else float(f"{value:.4g}")
     if isinstance(value, dict):
-        return {name: _short(part, exact or name in _EXACT) for name, part in value.items()}
+        return {clean(name): _short(part, exact or name in _EXACT) for name, part in value.items()}
     if isinstance(value, list):
         return [_short(part, exact) for part in value]
     # Names of special tokens and starts of texts may hold what no file can.

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attnwidget.description import clean, one_line
+from attnwidget.description import clean, one_line, printable
 from attnwidget.export import dense
 
 BUNDLE = Path(__file__).parent.parent / "static" / "page.js"
@@ -237,9 +237,7 @@ def _json(value: object) -> str:
 
 
 def _fallback(part: Part) -> str:
-    words = "".join(
-        character if character.isprintable() or character == "\n" else " " for character in clean(part.text)
-    )
+    words = "\n".join(map(printable, part.text.split("\n")))
     image = ""
     if part.picture is not None:
         title = _escape(str(part.state.get("title", "")))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnwidget.description import printable
 from attnwidget.export.canvas import Colour
 from attnwidget.export.colours import INK, KINDS, MUTED, QUERY
 from attnwidget.figures.content import Content
@@ -156,7 +157,7 @@ class Painter:
         """Under everything; `left` and `width` in inches, from the left edge of the axes."""
         below = self.ax.get_legend() is not None and self.content.selection.mode == "matrix"
         text = self.ax.annotate(
-            fill(line, max(24, int(width * 72 / (_LETTER * SMALL)))),
+            fill(printable(line), max(24, int(width * 72 / (_LETTER * SMALL)))),
             (0, 0),
             (left * 72, -26 if below else -10),
             xycoords="axes fraction",

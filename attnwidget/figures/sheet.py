@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from attnwidget.description import printable
 from attnwidget.export.canvas import Colour
 from attnwidget.export.colours import FAINT, INK, MUTED, STROKE
 from attnwidget.figures.fonts import families
@@ -64,7 +65,8 @@ class Sheet:
         made.set(color=rgb(colour), fontfamily=self.family, fontsize=size, fontweight="bold" if bold else "normal")
         made.set_parse_math(False)
         made.set_usetex(False)
-        made.set_text(said)
+        # Fonts have no place for what is not to be seen, and the writer of PDFs fails on it.
+        made.set_text(printable(said))
         return made
 
     def box(self, x: float, y: float, width: float, height: float, **look: Any) -> None:
