@@ -6,13 +6,17 @@ import type { Token } from "../types";
 /** More lines than this open in no spreadsheet. */
 export const MOST_LINES = 1_000_000;
 
+/** How a formula begins: Japanese spreadsheets know the wide forms, and none minds blanks and what is not seen. */
+const FORMULA = /^[\s\p{C}"]*[=+\-@\uff1d\uff0b\uff0d\uff20]/u;
+
 /**
- * Text as a field. Spreadsheets run what begins with =, +, - or @ (or hides it behind a tab) as a formula, so such a
- * token gets an apostrophe before it; its position, in the column before, still says exactly which token it is.
+ * Text as a field. What a spreadsheet would run as a formula gets an apostrophe before it, also behind what those of
+ * other countries take for the end of a field; the position, in the column before, still says exactly which token it is.
  */
 export function field(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const parts = text.split(/([;,|\t\r\n])/).map((part) => (FORMULA.test(part) ? `'${part}` : part));
+  const safe = (/^[\t\r]/.test(text) ? "'" : "") + parts.join("");
+  return /[",\r\n';\t|]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 export interface Table {
