@@ -23,6 +23,9 @@ import { App } from "./views/app";
 
 const SHEETS = [base, controls, toolbar, lines, strips, matrix, panel, atlas, profile, help, input];
 
+/** Milliseconds for which a page may show nothing while it reads its first layer. */
+const PATIENCE = 250;
+
 /** Every listener and observer ends with `signal`. */
 export function mount(element: HTMLElement, store: Store, data: Data, signal: AbortSignal, parts = new Parts()): void {
   const shadow = element.shadowRoot ?? element.attachShadow({ mode: "open" });
@@ -78,15 +81,20 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
     return "state" in now && now.state.status === "reading";
   };
   if (untracked(reading)) {
+    const begin = () => {
+      end();
+      clearTimeout(patience);
+      if (!signal.aborted && !root.firstChild) draw();
+    };
+    const patience = setTimeout(begin, PATIENCE);
+    // Not from within the effect, which has no name yet when it runs for the first time.
     const end = effect(() => {
-      if (reading()) return;
-      // Not from within the effect, which has no name yet when it runs for the first time.
-      queueMicrotask(() => {
-        end();
-        if (!signal.aborted) draw();
-      });
+      if (!reading()) queueMicrotask(begin);
     });
-    signal.addEventListener("abort", end);
+    signal.addEventListener("abort", () => {
+      end();
+      clearTimeout(patience);
+    });
   } else draw();
   signal.addEventListener("abort", () => {
     unfollow();

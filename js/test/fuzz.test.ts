@@ -11,6 +11,7 @@ import { Container, WireError } from "../src/wire/container";
 import { LayerWeights } from "../src/wire/layer";
 import { NoKernelError, Requests } from "../src/wire/messages";
 import { Overviews } from "../src/wire/overview";
+import { eventually } from "./eventually";
 
 const FIXTURES = ["odd", "whole", "part", "reply", "top"].map(
   (name) => new Uint8Array(readFileSync(join(import.meta.dirname, "../../tests/fixtures/wire", `${name}.attn`))),
@@ -217,10 +218,12 @@ const nearly = fc.record(
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 /** Nothing on the page is worse than a page that says nothing. */
-function expectSpeaking(el: HTMLElement): void {
+function toSpeak(el: HTMLElement): Promise<void> {
   const root = el.shadowRoot;
-  expect(root?.querySelector(".card")).toBeTruthy();
-  expect((root?.textContent ?? "").trim().length).toBeGreaterThan(10);
+  return eventually(() => {
+    expect(root?.querySelector(".card")).toBeTruthy();
+    expect((root?.textContent ?? "").trim().length).toBeGreaterThan(10);
+  });
 }
 
 describe("a mounted view", () => {
@@ -259,14 +262,14 @@ describe("a mounted view", () => {
     const model = new Kernel({ ...sane(), ...first });
     const close = widget.render({ model, el });
     await settle();
-    expectSpeaking(el);
+    await toSpeak(el);
     for (const [name, now] of Object.entries(later)) model.set(name, now);
     for (const request of model.sent.slice(0, 3)) model.reply(request, message, [FIXTURES[3]]);
     await settle();
-    expectSpeaking(el);
+    await toSpeak(el);
     for (const button of el.shadowRoot?.querySelectorAll<HTMLElement>("[data-value]") ?? []) button.click();
     await settle();
-    expectSpeaking(el);
+    await toSpeak(el);
     close();
     expect(el.shadowRoot?.childElementCount).toBe(0);
     expect(uncaught).toEqual([]);
