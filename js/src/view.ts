@@ -10,6 +10,8 @@ import { type PictureSignals, pictureSignals, type Side } from "./picture";
 import type { Store } from "./store";
 import type { Token } from "./types";
 
+const UNCOLOURED: ReadonlyMap<string, string> = new Map();
+
 export class View {
   readonly signals: PictureSignals;
   readonly palette: ReadonlySignal<Palette>;
@@ -55,15 +57,14 @@ export class View {
     this.tokenTints = tintsOf(() => store.keys.value);
     this.headColours = computed(() => {
       const heads = this.signals.heads.value;
-      const chosen = "heads" in heads ? heads.heads : [];
-      const shown = store.synced.highlight.value === "none" && this.signals.picture.value?.selection.perHead;
+      // Not of the picture, nor a new map of nothing: else every head is drawn anew with every token that is hovered.
+      const shown = store.synced.highlight.value === "none" && this.signals.selection.value?.perHead;
+      if (!shown || !("heads" in heads)) return UNCOLOURED;
       return new Map(
-        shown
-          ? chosen.map(({ layer, head }, index) => {
-              const colour = this.palette.value.heads[index % this.palette.value.heads.length];
-              return [`${layer}/${head}`, colour ? css(colour) : ""];
-            })
-          : [],
+        heads.heads.map(({ layer, head }, index) => {
+          const colour = this.palette.value.heads[index % this.palette.value.heads.length];
+          return [`${layer}/${head}`, colour ? css(colour) : ""];
+        }),
       );
     });
     this.what = computed(() => {

@@ -52,29 +52,57 @@ interface Dress {
   dimmed: ((index: number) => boolean) | null;
 }
 
+/** What a row was told last: to ask the page for it costs more than to keep it. */
+interface Dressed {
+  cell: CSSStyleDeclaration;
+  text: Text;
+  printed: HTMLElement;
+  active: boolean;
+  faint: boolean;
+  value: number | undefined;
+  bar: string;
+  said: string;
+  title: string;
+}
+
+const dressed = new WeakMap<Element, Dressed>();
+
+function undressed(row: HTMLElement): Dressed {
+  const [cell, printed] = row.children as unknown as [HTMLElement, HTMLElement];
+  const text = new Text();
+  printed.append(text);
+  const made = { cell: cell.style, text, printed, active: false, faint: false, bar: "", said: "", title: "" };
+  const known: Dressed = { ...made, value: undefined };
+  dressed.set(row, known);
+  return known;
+}
+
 function dressRows(column: HTMLElement, dress: Dress): void {
   const { first, active, linked, numbers, hidden, hiddenTitle, leastTitle, dimmed } = dress;
   let index = first;
-  for (const row of column.children as Iterable<HTMLElement>) {
-    const [cell, printed] = row.children as unknown as [HTMLElement, HTMLElement];
+  for (
+    let row = column.firstElementChild as HTMLElement | null;
+    row;
+    row = row.nextElementSibling as HTMLElement | null
+  ) {
+    const was = dressed.get(row) ?? undressed(row);
     const value = numbers?.cells[index - numbers.first];
     const gone = hidden.has(index);
     const least = numbers?.least?.[index - numbers.first] === 1;
     const focused = active.has(index);
-    row.toggleAttribute("data-active", focused);
-    row.toggleAttribute("data-faint", gone || dimmed?.(index) || (linked !== null && !linked.has(index) && !focused));
+    const faint = gone || dimmed?.(index) === true || (linked !== null && !linked.has(index) && !focused);
+    if (was.active !== focused) was.active = row.toggleAttribute("data-active", focused);
+    if (was.faint !== faint) was.faint = row.toggleAttribute("data-faint", faint);
     const share = value !== undefined && value > 0 && numbers ? Math.max(0.01, Math.min(1, value / numbers.top)) : 0;
     // A background is painted anew, and nothing laid out.
-    put(cell.style, "backgroundSize", share > 0 ? `${(share * 100).toFixed(1)}% 100%` : "");
-    put(printed, "textContent", gone && value !== undefined ? "–" : print(value, least));
-    put(printed, "title", gone ? hiddenTitle : least ? leastTitle : "");
+    const bar = share > 0 ? `${(share * 100).toFixed(1)}% 100%` : "";
+    if (was.bar !== bar) was.cell.backgroundSize = was.bar = bar;
+    const said = gone && value !== undefined ? "–" : print(value, least);
+    if (was.said !== said) was.text.data = was.said = said;
+    const title = gone ? hiddenTitle : least ? leastTitle : "";
+    if (was.title !== title) was.printed.title = was.title = title;
     index += 1;
   }
-}
-
-/** Asking first is cheaper than a change that is none. */
-function put<T, K extends keyof T>(of: T, name: K, value: T[K]): void {
-  if (of[name] !== value) of[name] = value;
 }
 
 interface Props extends Omit<Dress, "first"> {
@@ -174,7 +202,7 @@ export function Tokens(props: Props) {
           aria-setsize={tokens.length}
           aria-posinset={index + 1}
           tabIndex={index === tabbed ? 0 : -1}
-          style={`top:${index * rowHeight}px;height:${rowHeight}px`}
+          style={`height:${rowHeight}px`}
           title={`${index} ${token.text}`}
         >
           <span class="token-cell">{texts[index]}</span>
@@ -196,6 +224,7 @@ export function Tokens(props: Props) {
       aria-label={label}
       aria-multiselectable="true"
       data-direction={numbers?.direction}
+      style={`padding-top:${first * rowHeight}px`}
       onPointerOver={(event) => {
         const index = under(event);
         if (event.pointerType !== "touch" && index !== null) preview(index);

@@ -64,6 +64,7 @@ export function paintStrokes(
   const thin = Math.min(1, Math.max(0.55, rowHeight / 24));
   context.lineCap = "butt";
   const seen = (y: number) => y >= 0 && y <= height;
+  let last: Rgb | null = null;
   for (const index of byWeight(strokes)) {
     const from = ((strokes.query[index] ?? 0) + 0.5) * rowHeight - scroll;
     const to = ((strokes.key[index] ?? 0) + 0.5) * rowHeight - scroll;
@@ -73,10 +74,15 @@ export function paintStrokes(
     context.lineWidth = (0.6 + 3.6 * weight) * thin;
     const dim = look.dimmed?.(strokes.key[index] ?? -1) ? DIM : 1;
     const alpha = Math.min(1, (0.06 + 0.86 * Math.sqrt(weight)) * fade * crowd * dim);
-    context.strokeStyle = css(colour(strokes, index, look), alpha);
+    const now = colour(strokes, index, look);
+    // A colour is text to be read, an alpha of its own is a number.
+    if (now !== last) context.strokeStyle = css(now);
+    last = now;
+    context.globalAlpha = alpha;
     context.beginPath();
     context.moveTo(0, from);
     context.bezierCurveTo(width * 0.42, from, width * 0.58, to, width, to);
     context.stroke();
   }
+  context.globalAlpha = 1;
 }

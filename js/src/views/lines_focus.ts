@@ -31,7 +31,7 @@ export function directions(focus: Focus | null, lockedKeys: readonly number[], s
 
 function top(cells: Float32Array): number {
   let most = 0;
-  for (const value of cells) if (value > most) most = value;
+  for (let at = 0; at < cells.length; at++) if ((cells[at] as number) > most) most = cells[at] as number;
   return most;
 }
 

@@ -39,7 +39,7 @@ export type Range = readonly [first: number, end: number];
 
 function largest(values: Float32Array): number {
   let top = 0;
-  for (const value of values) if (value > top) top = value;
+  for (let at = 0; at < values.length; at++) if ((values[at] as number) > top) top = values[at] as number;
   return top;
 }
 
@@ -73,10 +73,8 @@ export function keyStrip(heads: readonly HeadSeries[], range: Range, rows: reado
     for (const query of rows) {
       buffer = series.row(query, buffer);
       whole &&= series.isWhole?.(query) ?? true;
-      for (let key = first; key < end; key++) {
-        const at = (key - first) * heads.length + h;
-        values[at] = (values[at] as number) + (buffer[key] ?? 0) / rows.length;
-      }
+      for (let key = first, at = h; key < end; key++, at += heads.length)
+        values[at] = (values[at] as number) + (buffer[key] as number) / rows.length;
     }
     if (whole) return;
     for (let at = h; at < values.length; at += heads.length) if (values[at] === 0) values[at] = Number.NaN;

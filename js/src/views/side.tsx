@@ -117,10 +117,11 @@ function Links({ links, picture, axes, t }: LinksProps) {
         </thead>
       )}
       <tbody>
-        {links.map(({ query, key, value }) => {
+        {links.map(({ query, key, value }, place) => {
           const { weight, written } = cellNumbers(selection, query, key);
           return (
-            <tr key={`${query}/${key}`} title={cellSentence(selection, axes, query, key, t)}>
+            // By place, not by what it links: then other texts in the same cells are all that a hover changes.
+            <tr key={place} title={cellSentence(selection, axes, query, key, t)}>
               <td>
                 <bdi>{axes.queries[query]?.text}</bdi>
               </td>
