@@ -83,13 +83,18 @@ class Document(HTMLParser):
         return state
 
     def bytes(self, name: str = "attention", index: int = 0) -> bytes:
-        """What travels as bytes."""
-        blocks = [a for _, a in self.elements if a.get("data-name") == name]
-        coding, length = blocks[index]["data-coding"], int(str(blocks[index]["data-length"]))
-        text = self.scripts(data_name=name)[index]
-        data = base64.b64decode(text, validate=True) if coding == "base64" else undense(text, length)
-        assert len(data) == length
-        return data
+        """What travels as bytes with the view of that number, its pieces joined."""
+        views = [at for at, (_, a) in enumerate(self.elements) if a.get("class") == "attnwidget-state"]
+        end = [*views, len(self.elements)][index + 1]
+        before = sum(a.get("data-name") == name for _, a in self.elements[: views[index]])
+        pieces = [a for _, a in self.elements[views[index] : end] if a.get("data-name") == name]
+        out = b""
+        for piece, text in zip(pieces, self.scripts(data_name=name)[before:], strict=False):
+            length = int(str(piece["data-length"]))
+            data = base64.b64decode(text, validate=True) if piece["data-coding"] == "base64" else undense(text, length)
+            assert len(data) == length
+            out += data
+        return out
 
     def code(self) -> str:
         (packed,) = self.scripts(id="attnwidget-code")
@@ -427,6 +432,27 @@ def test_large_data_is_dense_and_a_fragment_never_is(monkeypatch: pytest.MonkeyP
     inside = Document(str(attributes["srcdoc"]))
     assert inside.scripts(data_coding="base64")
     assert inside.bytes() == document.bytes()
+
+
+def test_bytes_come_in_pieces_that_are_decoded_on_their_own(monkeypatch: pytest.MonkeyPatch, view: AttnView) -> None:
+    whole = Document(view.to_html()).bytes()
+    monkeypatch.setattr(page, "_BASE64", ("base64", page._base64, 300))
+    document = Document(pages.to_html([view, view], title="t"))
+    lengths = [int(str(a["data-length"])) for _, a in document.elements if a.get("data-name") == "attention"]
+    assert lengths == 2 * [*[300] * (len(whole) // 300), len(whole) % 300]
+    assert document.bytes() == document.bytes(index=1) == whole
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_page_in_base64_is_ascii(lang: str) -> None:
+    view = AttnView.from_arrays(softmax(1, 2, 3, 3), ["犬", "é", "😀"], text="犬 é 😀", lang=lang)
+    text = view.to_html(title="犬 < 😀")
+    assert text.isascii()
+    document = Document(text)
+    (tokens,) = document.state()["tokens"].values()
+    assert [token["text"] for token in tokens] == ["犬", "é", "😀"]
+    assert ("title", "犬 < 😀") in document.texts
+    assert "犬" in next(text for tag, text in document.texts if tag == "pre")
 
 
 # ---- dense text

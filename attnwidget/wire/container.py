@@ -126,11 +126,13 @@ class Packer:
 
     def pack(self) -> bytes:
         """The container. Offsets count from its start, so the header's own length is found by trying."""
+        # What is read of every layer at once lies together: pages decode their text piece by piece, as they read it.
+        ordered = sorted(self._blocks.items(), key=lambda item: not item[0].startswith("shares/"))
         entries = {name: {"offset": 0, **entry} for name, (entry, _) in self._blocks.items()}
         header = b""
         for _ in range(8):
             offset = _aligned(_START + len(header))
-            for name, (_, stored) in self._blocks.items():
+            for name, (_, stored) in ordered:
                 entries[name]["offset"] = offset
                 offset = _aligned(offset + len(stored))
             previous, header = header, json.dumps({"blocks": entries}, separators=(",", ":")).encode()
@@ -138,7 +140,7 @@ class Packer:
                 break
         out: list[bytes | memoryview] = [MAGIC, bytes([VERSION, 0, 0, 0]), len(header).to_bytes(4, "little"), header]
         end = _START + len(header)
-        for name, (_, stored) in self._blocks.items():
+        for name, (_, stored) in ordered:
             out += [bytes(entries[name]["offset"] - end), stored]
             end = entries[name]["offset"] + len(stored)
         return b"".join(out)

@@ -4,7 +4,7 @@ import { effect, type Signal, signal } from "@preact/signals";
 import { Answers, RETRY } from "./answers";
 import { WantedRows } from "./rows";
 import { Runner } from "./run";
-import { Container } from "./wire/container";
+import { Container, type Source } from "./wire/container";
 import { LayerWeights } from "./wire/layer";
 import { NoKernelError, type Requests } from "./wire/messages";
 import { readNumbers } from "./wire/numbers";
@@ -76,10 +76,10 @@ export class Data {
   }
 
   /** The picture and the profile of a view; empty for none. */
-  loadBeside(name: "image" | "profile", bytes: Uint8Array): void {
-    const some = bytes.byteLength > 0;
+  loadBeside(name: "image" | "profile", bytes: Source): void {
+    const some = bytes.length > 0;
     if (name === "image") {
-      this.image.value = some ? bytes : undefined;
+      this.image.value = some ? bytes.subarray(0, bytes.length) : undefined;
       return;
     }
     try {
@@ -90,7 +90,7 @@ export class Data {
   }
 
   /** A new set of weights: everything decoded before is dropped. */
-  load(bytes: Uint8Array): void {
+  load(bytes: Source): void {
     this.generation += 1;
     this.layers.clear();
     this.overviews.clear();
@@ -103,7 +103,7 @@ export class Data {
     this.container = undefined;
     this.error.value = "";
     try {
-      if (bytes.byteLength > 0) this.container = Container.read(bytes);
+      if (bytes.length > 0) this.container = Container.read(bytes);
     } catch (error) {
       this.error.value = plain(error);
     }
@@ -179,17 +179,21 @@ export class Data {
     if (!ofWeights || pictured || this.overviews.get(stack)?.peek()) return this.pictures(stack, layer);
     let known = this.overviews.get(name);
     if (!known) {
-      const made = signal<Pictures | undefined>(undefined);
+      const state = this.layer(stack, layer);
+      const ready = state.peek();
+      const of = (weights: LayerWeights): Pictures => ({ overviews: Overviews.ofWeights(weights), perLayer: true });
+      // Where the layer is there already they are there at once: else all that shows them would be drawn twice.
+      const made = signal(ready.status === "ready" ? of(ready.weights) : undefined);
       this.overviews.set(name, made);
       known = made;
-      const state = this.layer(stack, layer);
+      if (made.peek()) return made;
       const end = effect(() => {
         const now = state.value;
         if (now.status !== "ready" && now.status !== "failed") return;
         // Not from within the effect, which has no name yet when it runs for the first time.
         queueMicrotask(() => {
           end();
-          if (now.status === "ready") made.value = { overviews: Overviews.ofWeights(now.weights), perLayer: true };
+          if (now.status === "ready") made.value = of(now.weights);
         });
       });
     }

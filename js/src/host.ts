@@ -1,5 +1,6 @@
 /** The little host of exported pages: a model that lives in the page alone. It has no kernel, hence no `send`. */
 
+import { Pieces } from "./saving/dense";
 import { translator, type Words } from "./strings";
 import type { HostModel } from "./widget";
 
@@ -44,7 +45,9 @@ export class PageModel implements HostModel {
 
   /** All that is not bytes, as it is now. */
   plain(): Record<string, unknown> {
-    return Object.fromEntries([...this.state].filter(([, value]) => !(value instanceof Uint8Array)));
+    return Object.fromEntries(
+      [...this.state].filter(([, value]) => !(value instanceof Uint8Array || value instanceof Pieces)),
+    );
   }
 
   private put(name: string, value: unknown): void {

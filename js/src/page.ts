@@ -2,17 +2,21 @@
 
 import { PageModel } from "./host";
 import * as more from "./more";
-import { fromBase64, fromDense } from "./saving/dense";
+import { fromBase64, fromDense, Pieces } from "./saving/dense";
 import { ownPage } from "./saving/html";
 import widget from "./widget";
 
-/** The traits of bytes that follow a state block. */
-function* bytesAfter(block: Element): Generator<[name: string, bytes: Uint8Array]> {
+/** The traits of bytes that follow a state block, each in one piece or more. */
+function bytesAfter(block: Element): [name: string, bytes: Pieces][] {
+  const found = new Map<string, { length: number; read: () => Uint8Array }[]>();
   for (let next = block.nextElementSibling; next?.matches("script.attnwidget-bytes"); next = next.nextElementSibling) {
-    const { name = "", coding, length } = (next as HTMLScriptElement).dataset;
-    const text = next.textContent ?? "";
-    yield [name, coding === "dense" ? fromDense(text, Number(length)) : fromBase64(text)];
+    const element = next as HTMLScriptElement;
+    const { name = "", coding } = element.dataset;
+    const length = Number(element.dataset.length);
+    const read = () => (coding === "dense" ? fromDense(element.text, length) : fromBase64(element.text));
+    found.set(name, [...(found.get(name) ?? []), { length, read }]);
   }
+  return Array.from(found, ([name, pieces]) => [name, new Pieces(pieces)]);
 }
 
 const views = [];

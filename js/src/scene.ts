@@ -80,8 +80,12 @@ function cutRow(row: Float32Array, target: number, floor: number, scratch: Float
   return undefined;
 }
 
-/** The cut that keeps the `most` largest of the weights. */
-function cutLargest(weights: Float32Array, most: number): Cut {
+/** So many weights are sorted sooner than the code that sorts only some of them is warm. */
+const FEW = 2 ** 15;
+
+/** Those among which the cut lies that keeps the `most` largest, and how many of these are to be kept. */
+function aroundCut(weights: Float32Array, most: number): [some: Float32Array, kept: number] {
+  if (weights.length <= FEW) return [weights.slice(), most];
   // Bits of positive floats ascend with their values: count by the upper half of the bits, sort only one such bucket.
   const bits = new Uint32Array(weights.buffer, weights.byteOffset, weights.length);
   const counts = new Uint32Array(1 << 16);
@@ -92,10 +96,16 @@ function cutLargest(weights: Float32Array, most: number): Cut {
   let bucket = counts.length - 1;
   let above = 0;
   while (above + (counts[bucket] as number) < most) above += counts[bucket--] as number;
-  const within = weights.filter((_, i) => (bits[i] as number) >>> 16 === bucket).sort();
-  const threshold = within[within.length - (most - above)] as number;
-  let ties = most - above;
-  for (let i = within.length - 1; (within[i] as number) > threshold; i--) ties -= 1;
+  return [weights.filter((_, i) => (bits[i] as number) >>> 16 === bucket), most - above];
+}
+
+/** The cut that keeps the `most` largest of the weights. */
+function cutLargest(weights: Float32Array, most: number): Cut {
+  const [some, kept] = aroundCut(weights, most);
+  some.sort();
+  const threshold = some[some.length - kept] as number;
+  let ties = kept;
+  for (let i = some.length - 1; (some[i] as number) > threshold; i--) ties -= 1;
   return { threshold, ties };
 }
 

@@ -11,7 +11,7 @@ import { type More, Parts } from "./parts";
 import { Runner } from "./run";
 import { Store, TRAIT_NAMES, type TraitName } from "./store";
 import type { Traits } from "./types";
-import { toBytes } from "./wire/buffers";
+import { toSource } from "./wire/buffers";
 import { NoKernelError, Requests } from "./wire/messages";
 
 /** The part of anywidget's model that every host gives. */
@@ -130,7 +130,7 @@ function render({ model, el }: RenderContext, more?: More): () => void {
     };
     listen("comm_live_update", () => queueMicrotask(look));
   }
-  const bytesOf = (name: string) => toBytes(model.get(name));
+  const bytesOf = (name: string) => toSource(model.get(name));
   const loads: Record<string, () => void> = {
     attention: () => data.load(bytesOf("attention")),
     profile: () => data.loadBeside("profile", bytesOf("profile")),
@@ -145,7 +145,7 @@ function render({ model, el }: RenderContext, more?: More): () => void {
     },
     compared: () => {
       const bytes = bytesOf("compared");
-      const other = bytes.byteLength > 0 ? new Data(ofOther) : undefined;
+      const other = bytes.length > 0 ? new Data(ofOther) : undefined;
       other?.load(bytes);
       data.compared.value = other;
     },

@@ -7,7 +7,7 @@ import en from "../../attnwidget/locale/en.json";
 import { PageModel } from "../src/host";
 import type { ChosenHead } from "../src/picture";
 import { csvOf, field, linesOf, type Table } from "../src/saving/csv";
-import { fromBase64, fromDense } from "../src/saving/dense";
+import { fromBase64, fromDense, Pieces } from "../src/saving/dense";
 import { fileName } from "../src/saving/download";
 import { escapeXml, PathContext, squares, svgFile, textAt } from "../src/saving/svg";
 import type { Token } from "../src/types";
@@ -29,6 +29,31 @@ describe("bytes of a page", () => {
 
   it("reads base64", () => {
     expect([...fromBase64(btoa("\0\u007f\u00ff"))]).toEqual([0, 127, 255]);
+  });
+
+  it("decodes the pieces that something is read of, each once", () => {
+    const read: number[] = [];
+    const piece = (start: number, length: number) => ({
+      length,
+      read: () => {
+        read.push(start);
+        return BYTES.slice(start, start + length);
+      },
+    });
+    const pieces = new Pieces([piece(0, 100), piece(100, 100), piece(200, 100)]);
+    expect(pieces).toHaveLength(300);
+    expect(pieces.subarray(120, 180)).toEqual(BYTES.subarray(120, 180));
+    expect(pieces.subarray(100, 200)).toEqual(BYTES.subarray(100, 200));
+    expect(read).toEqual([100]);
+    expect(pieces.subarray(0, 300)).toEqual(BYTES);
+    expect(read).toEqual([100, 0, 200]);
+    expect(pieces.subarray(300, 300)).toHaveLength(0);
+    expect(new Pieces([{ length: 0, read: () => BYTES.slice(0, 0) }])).toHaveLength(0);
+  });
+
+  it("says of a piece that came short that it is damaged", () => {
+    const pieces = new Pieces([{ length: 300, read: () => BYTES.slice(0, 299) }]);
+    expect(() => pieces.subarray(0, 1)).toThrow("UTF-8");
   });
 });
 

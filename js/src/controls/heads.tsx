@@ -1,6 +1,6 @@
 /** Strip of head thumbnails: every head's pattern before one is chosen. */
 
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { prepare } from "../paint/canvas";
 import type { Tints } from "../paint/palette";
 import { thumbRow } from "../paint/thumb";
@@ -25,8 +25,9 @@ function Thumbs({ view, overviews, first, count, tints, dim }: ThumbsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [places, setPlaces] = useState<readonly DOMRect[]>([]);
   const width = view.store.width.value;
-  // Buttons wrap to the width there is; where they are is known once they are laid out, in a hidden cell later.
-  useEffect(() => {
+  // Buttons wrap to the width there is; where they are is known once they are laid out, in a hidden cell later. What is
+  // observed is told of before the browser draws what it has just laid out.
+  useLayoutEffect(() => {
     const row = canvas.current?.parentElement;
     if (!row) return;
     const measure = () => {
@@ -38,7 +39,6 @@ function Thumbs({ view, overviews, first, count, tints, dim }: ThumbsProps) {
         }),
       );
     };
-    measure();
     const sizes = new ResizeObserver(measure);
     sizes.observe(row);
     return () => sizes.disconnect();

@@ -21,7 +21,6 @@ export interface MinimapMarks {
   /** Keys in focus. */
   keys: readonly number[];
   finds: Iterable<number>;
-  findColour: string;
 }
 
 /** A frame of a few rows in thousands would not be seen, nor taken hold of. */
@@ -87,7 +86,7 @@ export function paintMinimap(
   for (const row of marks.rows) context.fillRect(0, Math.round(y(row)) - 1, width, 2);
   context.fillStyle = css(palette.ink, 0.85);
   for (const key of marks.keys) context.fillRect(Math.round(x(key)) - 1, 0, 2, height);
-  context.fillStyle = marks.findColour;
+  context.fillStyle = css(palette.find);
   for (const row of marks.finds) context.fillRect(width - 7, Math.round(y(row)) - 1, 7, 2);
   context.strokeStyle = css(palette.ink);
   context.lineWidth = 1.5;

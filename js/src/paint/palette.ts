@@ -11,6 +11,8 @@ export interface Palette {
   cls: Rgb;
   sep: Rgb;
   query: Rgb;
+  /** Finds of the search. */
+  find: Rgb;
   heads: readonly Rgb[];
 }
 
@@ -34,6 +36,7 @@ export function readPalette(element: Element): Palette {
     cls: rgb(style, "--stroke-cls"),
     sep: rgb(style, "--stroke-sep"),
     query: rgb(style, "--stroke-query"),
+    find: rgb(style, "--find-edge"),
     heads: [0, 1, 2, 3, 4, 5].map((index) => rgb(style, `--head-${index}`)),
   };
 }

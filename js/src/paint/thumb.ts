@@ -10,11 +10,17 @@ export function thumbShading(scale: Scale, uniforms: readonly number[] = []): Sh
   return shading(scale, 1, 1 / Math.min(1, ...uniforms));
 }
 
-/** The ramp step (times 4) of each of the 256 levels in each row of an overview. */
-function steps(overviews: Overviews, scale: Scale, uniforms: readonly number[] = []): Uint16Array {
+/** The ramp step of each of the 256 levels: by row of an overview, or the same ones for all where nothing is uniform. */
+function steps(overviews: Overviews, scale: Scale, uniforms: readonly number[] = []): Uint8Array {
   const { level } = thumbShading(scale, uniforms);
   const place = (at: number, row: number) => level(overviews.level(at), uniforms[row] ?? 1);
-  return Uint16Array.from({ length: 256 * overviews.size[0] }, (_, i) => Math.round(place(i % 256, i >> 8) * 255) * 4);
+  const rows = uniforms.length > 0 ? overviews.size[0] : 1;
+  return Uint8Array.from({ length: 256 * rows }, (_, i) => Math.round(place(i % 256, i >> 8) * 255));
+}
+
+/** A colour in one number, as pixels are copied. */
+function whole({ buffer, byteOffset, byteLength }: Uint8ClampedArray): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, byteLength / 4);
 }
 
 /** Which ramp each column of an overview uses: the highest of its keys'. */
@@ -35,19 +41,26 @@ function put(
   top: number,
   overviews: Overviews,
   head: number,
-  ramps: readonly (Uint8ClampedArray | undefined)[],
-  shades: Uint16Array,
+  ramps: readonly (Uint32Array | undefined)[],
+  shades: Uint8Array,
 ): void {
   const [height, width] = overviews.size;
   const levels = overviews.head(head);
+  const pixels = whole(image.data);
   for (let row = 0; row < height; row++) {
+    const shade = shades.length > 256 ? row * 256 : 0;
+    const from = (top + row) * image.width + left;
     for (let column = 0; column < width; column++) {
-      const ramp = ramps[column];
-      const at = shades[row * 256 + (levels[row * width + column] as number)] as number;
-      const pixel = ((top + row) * image.width + left + column) * 4;
-      for (let channel = 0; channel < 4; channel++) image.data[pixel + channel] = ramp?.[at + channel] ?? 0;
+      const at = shades[shade + (levels[row * width + column] as number)] as number;
+      pixels[from + column] = ramps[column]?.[at] ?? 0;
     }
   }
+}
+
+/** The ramp of each column. */
+function rampsOf(columns: Uint8Array, ramps: readonly Uint8ClampedArray[]): (Uint32Array | undefined)[] {
+  const wholes = ramps.map(whole);
+  return Array.from(columns, (which) => wholes[which] ?? wholes[0]);
 }
 
 /** Pictures of `count` heads from `first` on, side by side, one pixel for each cell. */
@@ -59,7 +72,7 @@ export function thumbRow(
 ): HTMLCanvasElement {
   const [height, width] = overviews.size;
   const image = new ImageData(Math.max(1, width) * count, Math.max(1, height));
-  const columns = Array.from(columnRamps(width, keyRamps), (which) => ramps[which] ?? ramps[0]);
+  const columns = rampsOf(columnRamps(width, keyRamps), ramps);
   const shades = steps(overviews, "sqrt");
   for (let at = 0; at < count; at++) put(image, at * Math.max(1, width), 0, overviews, first + at, columns, shades);
   const canvas = document.createElement("canvas");
@@ -92,7 +105,7 @@ export function thumbSheet(
   const plain = columnRamps(overviews.size[1], keyRamps);
   const sunk = plain.slice();
   if (sunk.length > 0) sunk[0] = 3;
-  const [asRamps, asSunk] = [plain, sunk].map((which) => Array.from(which, (at) => ramps[at] ?? ramps[0]));
+  const [asRamps, asSunk] = [plain, sunk].map((which) => rampsOf(which, ramps));
   const shades = steps(overviews, scale, uniforms);
   for (let head = 0; head < overviews.heads; head++) {
     const columns = (firstKey.has(head) ? asSunk : asRamps) ?? [];

@@ -171,6 +171,8 @@ export class Rows implements Series {
    */
   readonly direct: boolean;
   private last: { query: number; whole: boolean; made: Made } | undefined;
+  /** A head whose rows are shown as they are held: reading one again is no slower than keeping it. */
+  private readonly plain: HeadOf | undefined;
 
   constructor(
     readonly heads: readonly HeadOf[],
@@ -186,28 +188,35 @@ export class Rows implements Series {
     this.exact = measure === "weight" && (aggregate !== "max" || heads.length === 1);
     const sums = measure === "weight" || heads.every(({ weights }) => weights.form === "top" && weights.normsOf);
     this.direct = sums && !axes.folded && (aggregate !== "max" || heads.length === 1);
+    const as = measure === "weight" && !axes.folded && !scope.rows && !scope.hidesAny;
+    this.plain = as && heads.length === 1 ? heads[0] : undefined;
   }
 
   row(query: number, out: Float32Array = new Float32Array(this.scope.look.axes.keys.length)): Float32Array {
+    if (this.plain) {
+      out.fill(0);
+      this.plain.weights.add(this.plain.head, query, out);
+      return out;
+    }
     out.set(this.make(query).row);
     return out;
   }
 
   rowSum(query: number): number {
-    return this.make(query).sum;
+    return this.plain ? this.plain.weights.rowSum(this.plain.head, query) : this.make(query).sum;
   }
 
   whole(query: number): number {
-    return this.make(query).whole;
+    return this.plain ? this.rowSum(query) : this.make(query).whole;
   }
 
   kept(query: number): number {
-    return this.make(query).kept;
+    return this.plain ? this.rowSum(query) : this.make(query).kept;
   }
 
   /** Mass on the keys that `sinks` took out, of `whole`. */
   removed(query: number): number {
-    return this.make(query).removed;
+    return this.plain ? 0 : this.make(query).removed;
   }
 
   /** A cell as it is shown. */

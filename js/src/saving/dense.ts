@@ -6,6 +6,7 @@ const HALF = BASE ** 4;
 /** One-byte characters that are digits: all of ASCII but NUL, CR and <. */
 const PLAIN = Array.from({ length: 128 }, (_, code) => code).filter((code) => ![0, 13, 60].includes(code));
 const NONE = 255;
+const DAMAGED = "its bytes were damaged: it has to stay UTF-8, unchanged";
 
 /** Of browsers since 2025; several times faster than what follows it. */
 const Native = Uint8Array as { fromBase64?: (text: string) => Uint8Array };
@@ -16,6 +17,36 @@ export function fromBase64(text: string): Uint8Array {
   const bytes = new Uint8Array(binary.length);
   for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
   return bytes;
+}
+
+/** Bytes that are text in pieces. A piece is decoded when something of it is read: of a page most never is. */
+export class Pieces {
+  readonly length: number;
+  readonly #pieces: { start: number; end: number; read: () => Uint8Array }[];
+  readonly #read = new Map<number, Uint8Array>();
+
+  constructor(pieces: readonly { length: number; read: () => Uint8Array }[]) {
+    let end = 0;
+    this.#pieces = pieces.map(({ length, read }) => {
+      end += length;
+      return { start: end - length, end, read };
+    });
+    this.length = end;
+  }
+
+  /** An Error where the text was damaged on its way. */
+  subarray(start: number, end: number): Uint8Array {
+    const out = new Uint8Array(Math.max(0, end - start));
+    this.#pieces.forEach((piece, at) => {
+      if (piece.end <= start || piece.start >= end) return;
+      const bytes = this.#read.get(at) ?? piece.read();
+      this.#read.set(at, bytes);
+      if (bytes.length !== piece.end - piece.start) throw new Error(DAMAGED);
+      const from = Math.max(start, piece.start);
+      out.set(bytes.subarray(from - piece.start, end - piece.start), from - start);
+    });
+    return out;
+  }
 }
 
 /** The `length` bytes that `text` stands for. An Error where it was damaged on its way. */
@@ -63,7 +94,7 @@ export function fromDense(text: string, length: number): Uint8Array {
       for (let number = 0; number < 8; number++) {
         const high = four();
         const low = four();
-        if (bad) throw new Error("its bytes were damaged: it has to stay UTF-8, unchanged");
+        if (bad) throw new Error(DAMAGED);
         // 57 bits are more than a number holds exactly: the low 32 on their own, then what is left over is exact.
         const first = (Math.imul(high, HALF) + low) >>> 0;
         const second = Math.round((high * HALF + low - first) / 2 ** 32);

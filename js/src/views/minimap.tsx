@@ -1,6 +1,6 @@
 /** The whole layer beside a long text: a scroll bar that shows what is where. */
 
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { prepare } from "../paint/canvas";
 import { frameSpan, overviewImage, paintMinimap, rowAt } from "../paint/minimap";
 import type { View } from "../view";
@@ -51,18 +51,12 @@ export function Minimap(props: Props) {
     return small;
   }, [pictures, shown, stack, layer, tints, keys]);
 
-  const [findColour, setFindColour] = useState("");
-  useLayoutEffect(() => {
-    // Read when the theme changes only: it makes the browser bring all styles up to date.
-    if (canvas.current) setFindColour(getComputedStyle(canvas.current).getPropertyValue("--find-edge").trim());
-  }, [palette]);
-
   useLayoutEffect(() => {
     const context = canvas.current && prepare(canvas.current, width, height);
     if (!context) return;
     const frame = { width, height, rows, queries, keys, first, end };
-    paintMinimap(context, picture, frame, { rows: queriesMarked, keys: keysMarked, finds, findColour }, palette);
-  }, [picture, width, height, rows, queries, keys, first, end, queriesMarked, keysMarked, finds, findColour, palette]);
+    paintMinimap(context, picture, frame, { rows: queriesMarked, keys: keysMarked, finds }, palette);
+  }, [picture, width, height, rows, queries, keys, first, end, queriesMarked, keysMarked, finds, palette]);
 
   const inView = end - first;
   const go = (to: number) => onMove(Math.max(0, Math.min(rows - inView, to)));

@@ -34,6 +34,12 @@ export interface BlockInfo {
   keys?: number;
 }
 
+/** Where the bytes of a container lie: in an array, or in a page's text that is decoded as it is read. */
+export interface Source {
+  readonly length: number;
+  subarray(start: number, end: number): Uint8Array;
+}
+
 const MAGIC = [0x41, 0x54, 0x54, 0x4e];
 const VERSION = 1;
 /** Of entries along an axis. And the largest ratio that deflate reaches: an announcement beyond it is not believed. */
@@ -96,23 +102,24 @@ async function inflate(data: Uint8Array, size: number): Promise<Uint8Array> {
 
 /** A read-only view of a container; `read` checks all of the header, `bytes` inflates one block. */
 export class Container {
-  readonly #data: Uint8Array;
+  readonly #data: Source;
   readonly #blocks: Map<string, BlockInfo>;
 
-  private constructor(data: Uint8Array, blocks: Map<string, BlockInfo>) {
+  private constructor(data: Source, blocks: Map<string, BlockInfo>) {
     this.#data = data;
     this.#blocks = blocks;
   }
 
-  static read(data: Uint8Array): Container {
+  static read(data: Source): Container {
     if (data.length < 12)
       throw new WireError(`the attention data is ${data.length} bytes long, too short for a header`);
-    if (MAGIC.some((byte, i) => data[i] !== byte))
+    const start = data.subarray(0, 12);
+    if (MAGIC.some((byte, i) => start[i] !== byte))
       throw new WireError("this is not attention data (no ATTN at its start)");
-    if (data[4] !== VERSION) {
-      throw new WireError(`the attention data has version ${data[4]}; this page reads version ${VERSION}`);
+    if (start[4] !== VERSION) {
+      throw new WireError(`the attention data has version ${start[4]}; this page reads version ${VERSION}`);
     }
-    const headerLength = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(8, true);
+    const headerLength = new DataView(start.buffer, start.byteOffset, 12).getUint32(8, true);
     if (12 + headerLength > data.length) throw new WireError("the attention data ends within its header");
     let header: unknown;
     try {

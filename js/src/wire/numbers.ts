@@ -35,20 +35,20 @@ export async function readNumbers(container: Container, name: string, shape: rea
   if (stored.length !== count * width) {
     throw new WireError(`block ${JSON.stringify(name)} has ${stored.length} bytes instead of ${count * width}`);
   }
-  // Copied (slice) or rebuilt, so that a view of two- or four-byte numbers may start at its first byte.
-  const bytes = info.shuffle && width > 1 ? unshuffle(stored, width) : stored.slice();
-  const { buffer } = bytes;
-  const items =
-    info.dtype === "f4"
-      ? new Float32Array(buffer)
-      : info.dtype === "u4"
-        ? new Uint32Array(buffer)
-        : info.dtype === "u2"
-          ? new Uint16Array(buffer)
-          : bytes;
   const step = 2 ** -(info.bits ?? 0);
-  if (items instanceof Float32Array && step === 1) return items;
-  const out = new Float32Array(count);
-  for (let i = 0; i < count; i++) out[i] = (items[i] as number) * step;
-  return out;
+  if (info.dtype !== "f4") {
+    const out = new Float32Array(count);
+    // In one go: most of these few thousand numbers are read before the code is warm.
+    const [next, plane] = info.shuffle ? [1, count] : [width, 1];
+    for (let i = 0; i < count; i++) {
+      let item = 0;
+      for (let byte = width - 1; byte >= 0; byte--) item = item * 256 + (stored[i * next + byte * plane] as number);
+      out[i] = item * step;
+    }
+    return out;
+  }
+  // Copied (slice) or rebuilt, so that a view of four-byte numbers may start at its first byte.
+  const bytes = info.shuffle ? unshuffle(stored, width) : stored.slice();
+  const items = new Float32Array(bytes.buffer);
+  return step === 1 ? items : items.map((item) => item * step);
 }
