@@ -229,7 +229,7 @@ def test_steps_of_a_released_view_need_its_capture(minilm_path: str) -> None:
 
 def read_trace(data: Attention, stack: str, query: int, key: int) -> dict[str, Any]:
     c = ask(data, "trace", stack, query=query, key=key)
-    names = ("pair", "ways", "weight", "rank", "ratio")
+    names = ("pair", "ways", "weight", "rank", "ratio", "drawn")
     return {name: c.numbers(f"trace/{stack}/{name}") for name in names}
 
 
@@ -261,6 +261,18 @@ def test_a_trace_is_that_of_the_statistics_head_by_head(a: int, b: int) -> None:
                 assert got["ratio"][way, layer] == pytest.approx(step.mean / others, rel=0.06)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_weight_is_compared_with_what_other_queries_give_to_its_key(causal: bool) -> None:
+    data = one_head(4, causal=causal)
+    got = read_trace(data, "encoder", 6, 2)
+    for layer in range(3):
+        printed = VALUES[encode_weights(data.weights(layer, head=0))]
+        for way, (row, key) in enumerate([(6, 2)] if causal else [(6, 2), (2, 6)]):
+            others = [i for i in range(key if causal else 0, 9) if i != row]
+            mean = sum(float(printed[i, key]) for i in others) / len(others)
+            assert got["drawn"][way, layer] == pytest.approx(printed[row, key] / mean, rel=1e-5)
+
+
 def test_a_causal_stack_has_one_way_only() -> None:
     data = one_head(1, causal=True)
     got = read_trace(data, "encoder", 6, 2)
@@ -279,6 +291,8 @@ def test_two_texts_have_no_distance_and_no_way_back() -> None:
     got = read_trace(data, "cross", 1, 4)
     assert [STATES[int(state)] for state in got["ways"][:, 0]] == ["shown", "cross"]
     assert np.isnan(got["ratio"]).all()
+    others = VALUES[encode_weights(weights[:, :, [0, 2, 3], 4])].mean(-1).ravel()
+    np.testing.assert_allclose(got["drawn"][0], got["weight"][0] / others, rtol=1e-5)
     assert list(got["weight"][0]) == list(VALUES[encode_weights(weights[:, :, 1, 4].ravel())])
 
 
@@ -299,6 +313,7 @@ def test_a_long_text_is_compared_with_some_of_its_pairs() -> None:
     got = read_trace(data, "encoder", 900, 400)
     assert list(got["ways"][0]) == [0, n, 2**18 // n, n - 501]
     np.testing.assert_allclose(got["ratio"], 1, rtol=1e-6)
+    np.testing.assert_allclose(got["drawn"], 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("query", "key"), [(0, 99), (-1, 0)])

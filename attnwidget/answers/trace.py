@@ -45,6 +45,8 @@ class Way:
         Rows of the pairs at the same distance that are averaged: all others of the text, or evenly spaced ones.
     pairs : int
         How many others there are in the text.
+    askers : list of int
+        Other rows that may see the key: all of the text, or evenly spaced ones.
     """
 
     row: int
@@ -53,15 +55,17 @@ class Way:
     seen: int
     others: list[int]
     pairs: int
+    askers: list[int]
 
 
 def ways(setting: Setting, query: int, key: int) -> tuple[Way, Way]:
     """From the query to the key, and back."""
     shift = setting.shift
     if shift is None:
-        return Way(query, key, "shown", setting.keys, [], 0), Way(0, 0, "cross", 0, [], 0)
+        askers = _some([i for i in range(setting.queries) if i != query], setting)
+        return Way(query, key, "shown", setting.keys, [], 0, askers), Way(0, 0, "cross", 0, [], 0, [])
     back = _way(setting, key - shift, query + shift) if 0 <= key - shift < setting.queries else None
-    return _way(setting, query, key), back or Way(0, 0, "absent", 0, [], 0)
+    return _way(setting, query, key), back or Way(0, 0, "absent", 0, [], 0, [])
 
 
 def _way(setting: Setting, row: int, key: int) -> Way:
@@ -69,21 +73,27 @@ def _way(setting: Setting, row: int, key: int) -> Way:
     positions = setting.queries + shift
     seen = int(setting.visible[row])
     offset = key - shift - row
+    first = key - shift if setting.causal and key < positions else 0
+    askers = _some([i for i in range(max(0, first), setting.queries) if i != row], setting)
     if key >= positions:  # a learned sink lies at no distance
-        return Way(row, key, "shown", seen, [], 0)
+        return Way(row, key, "shown", seen, [], 0, askers)
     if setting.causal and offset > 0:
-        return Way(row, key, "causal", seen, [], 0)
+        return Way(row, key, "causal", seen, [], 0, [])
     others = [i for i in range(max(0, -offset - shift), min(setting.queries, setting.queries - offset)) if i != row]
+    return Way(row, key, "shown", seen, _some(others, setting), len(others), askers)
+
+
+def _some(rows: list[int], setting: Setting) -> list[int]:
     most = max(_FEWEST_PAIRS, _MOST_CELLS // setting.keys)
-    some = others if len(others) <= most else [others[i * len(others) // most] for i in range(most)]
-    return Way(row, key, "shown", seen, some, len(others))
+    return rows if len(rows) <= most else [rows[i * len(rows) // most] for i in range(most)]
 
 
 def trace(data: Attention, stack: str, query: int, key: int) -> bytes:
     """The container of one pair; ValueError, in words for the page's reader, where there is no such pair.
 
-    Of each head: the weight, its place among the keys of its row (1 for the largest), and its ratio to the mean of the
-    other pairs of this text at the same distance (as `attnwidget.statistics.flow.trace`, head by head).
+    Of each head: the weight, its place among the keys of its row (1 for the largest), its ratio to the mean of the
+    other pairs of this text at the same distance (as `attnwidget.statistics.flow.trace`, head by head), and to the mean
+    of what other queries give to the same key.
     """
     check_stack(data, stack)
     chosen = data.stacks[stack]
@@ -94,7 +104,7 @@ def trace(data: Attention, stack: str, query: int, key: int) -> bytes:
     cells = sum(info.heads for info in chosen.layers)
     weight = np.zeros((2, cells), np.float32)
     rank = np.zeros((2, cells), np.uint32)
-    ratio = np.full((2, cells), np.nan, np.float32)
+    ratio, drawn = np.full((2, 2, cells), np.nan, np.float32)
     first = 0
     for layer, info in enumerate(chosen.layers):
         if not info.heads:
@@ -103,6 +113,7 @@ def trace(data: Attention, stack: str, query: int, key: int) -> bytes:
         for at, way in enumerate(both):
             if way.state == "shown":
                 weight[at, here], rank[at, here], ratio[at, here] = numbers(data, stack, layer, way)
+                drawn[at, here] = beside(data, stack, layer, way)
         first += info.heads
     packer = Packer()
     described = [[STATES.index(way.state), way.seen, len(way.others), way.pairs] for way in both]
@@ -111,6 +122,7 @@ def trace(data: Attention, stack: str, query: int, key: int) -> bytes:
     packer.add(f"trace/{stack}/weight", number_block(weight, dtype="f4"))
     packer.add(f"trace/{stack}/rank", number_block(rank, dtype="u4"))
     packer.add(f"trace/{stack}/ratio", number_block(ratio, dtype="f4"))
+    packer.add(f"trace/{stack}/drawn", number_block(drawn, dtype="f4"))
     return packer.pack()
 
 
@@ -121,17 +133,32 @@ def numbers(
     codes = codec.encode_weights(data.weights(layer, stack=stack, queries=[way.row])[:, 0])
     own = codes[:, way.key]
     rank = 1 + (codes > own[:, None]).sum(axis=1)
-    total = np.zeros(len(codes))
-    heads, keys = codes.shape
-    for rows in _blocks(way.others, heads * keys):
-        weights = data.weights(layer, stack=stack, queries=rows)
-        cells = weights[:, np.arange(len(rows)), np.array(rows) + (way.key - way.row)]
-        total += codec.UNITS[codec.encode_weights(cells)].sum(axis=1)
-    ratio = np.full(heads, np.nan)
+    keys = [row + (way.key - way.row) for row in way.others]
+    ratio = _against(data, stack, layer, own, way.others, keys)
+    return codec.VALUES[own], rank.astype(np.uint32), ratio
+
+
+def beside(data: Attention, stack: str, layer: int, way: Way) -> NDArray[np.float32]:
+    """Of every head of a layer: the weight ÷ the mean of what other queries give to the same key."""
+    codes = codec.encode_weights(data.weights(layer, stack=stack, queries=[way.row])[:, 0, way.key])
+    return _against(data, stack, layer, codes, way.askers, [way.key] * len(way.askers))
+
+
+def _against(
+    data: Attention, stack: str, layer: int, own: NDArray[np.uint16], rows: list[int], keys: list[int]
+) -> NDArray[np.float32]:
+    """Codes of one weight a head ÷ the mean of the cells at these rows and keys; NaN where there is nothing."""
+    total = np.zeros(len(own))
+    cells = len(own) * len(data.stacks[stack].keys)
+    for some in _blocks(list(range(len(rows))), cells):
+        at, to = [rows[i] for i in some], [keys[i] for i in some]
+        weights = data.weights(layer, stack=stack, queries=at)[:, np.arange(len(at)), to]
+        total += codec.UNITS[codec.encode_weights(weights)].sum(axis=1)
+    ratio = np.full(len(own), np.nan)
     known = total > 0
     # Sums of units are exact, so that this quotient is the same number in every language.
-    ratio[known] = codec.UNITS[own][known] * len(way.others) / total[known]
-    return codec.VALUES[own], rank.astype(np.uint32), ratio.astype(np.float32)
+    ratio[known] = codec.UNITS[own][known] * len(rows) / total[known]
+    return ratio.astype(np.float32)
 
 
 def _blocks(rows: list[int], row_cells: int) -> Iterator[list[int]]:

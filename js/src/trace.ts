@@ -34,6 +34,8 @@ export interface Way {
   rank: Uint32Array;
   /** To the mean of the other pairs at the same distance; NaN where there is none. */
   ratio: Float32Array;
+  /** Likewise, to the mean of what other queries give to the same key. */
+  drawn: Float32Array;
 }
 
 /** A cell that is far above what its distance explains: this many times the mean there, and above an even spread. */
@@ -61,9 +63,26 @@ export function settingOf(stack: Stack, queries: readonly Token[], keys: readonl
   };
 }
 
-type Plan = Pick<Way, "row" | "key" | "state" | "seen" | "distance" | "averaged" | "pairs"> & { others: number[] };
+type Plan = Pick<Way, "row" | "key" | "state" | "seen" | "distance" | "averaged" | "pairs"> & {
+  others: number[];
+  /** Other rows that may see the key. */
+  askers: number[];
+};
 
-const NONE = { row: 0, key: 0, seen: 0, distance: undefined, averaged: 0, pairs: 0, others: [] };
+const NONE = { row: 0, key: 0, seen: 0, distance: undefined, averaged: 0, pairs: 0, others: [], askers: [] };
+
+/** All of these rows, or evenly spaced ones. */
+function some(rows: number[], keys: number): number[] {
+  const most = Math.max(FEWEST_PAIRS, Math.floor(MOST_CELLS / keys));
+  if (rows.length <= most) return rows;
+  return Array.from({ length: most }, (_, i) => rows[Math.floor((i * rows.length) / most)] as number);
+}
+
+function between(first: number, end: number, without: number): number[] {
+  const out: number[] = [];
+  for (let i = Math.max(0, first); i < end; i++) if (i !== without) out.push(i);
+  return out;
+}
 
 function plan(setting: Setting, row: number, key: number): Plan {
   const { queries, keys, causal } = setting;
@@ -72,18 +91,12 @@ function plan(setting: Setting, row: number, key: number): Plan {
   const seen = causal ? row + 1 + shift + sinks : keys;
   const distance = key - shift - row;
   const none = { ...NONE, row, key, seen };
-  if (key >= queries + shift) return { ...none, state: "shown" };
-  if (causal && distance > 0) return { ...none, state: "causal", distance };
-  const others: number[] = [];
-  for (let i = Math.max(0, -distance - shift); i < Math.min(queries, queries - distance); i++) {
-    if (i !== row) others.push(i);
-  }
-  const most = Math.max(FEWEST_PAIRS, Math.floor(MOST_CELLS / keys));
-  const some =
-    others.length <= most
-      ? others
-      : Array.from({ length: most }, (_, i) => others[Math.floor((i * others.length) / most)] as number);
-  return { row, key, state: "shown", seen, distance, averaged: some.length, pairs: others.length, others: some };
+  if (causal && distance > 0 && key < queries + shift) return { ...none, state: "causal", distance };
+  const askers = some(between(causal && key < queries + shift ? key - shift : 0, queries, row), keys);
+  if (key >= queries + shift) return { ...none, state: "shown", askers };
+  const all = between(-distance - shift, Math.min(queries, queries - distance), row);
+  const others = some(all, keys);
+  return { row, key, state: "shown", seen, distance, averaged: others.length, pairs: all.length, others, askers };
 }
 
 /** From the query to the key, and back. */
@@ -91,7 +104,11 @@ export function plans(setting: Setting, query: number, key: number): [Plan, Plan
   const { shift, queries } = setting;
   if (shift === undefined) {
     return [
-      { ...NONE, row: query, key, state: "shown", seen: setting.keys },
+      {
+        ...NONE,
+        ...{ row: query, key, state: "shown", seen: setting.keys },
+        askers: some(between(0, queries, query), setting.keys),
+      },
       { ...NONE, state: "cross" },
     ];
   }
@@ -117,7 +134,12 @@ export function isCausal(weights: LayerWeights, shift: number): boolean {
 const units = (weight: number): number => UNITS[encodeWeight(weight)] as number;
 
 /** Fills in one layer's heads, which begin at `first`. */
-export function fill(way: Way, others: readonly number[], weights: LayerWeights, first: number): void {
+export function fill(
+  way: Way,
+  { others, askers }: Pick<Plan, "others" | "askers">,
+  weights: LayerWeights,
+  first: number,
+): void {
   if (way.state !== "shown") return;
   const row = new Float32Array(weights.keys);
   for (let head = 0; head < weights.heads; head++) {
@@ -135,15 +157,19 @@ export function fill(way: Way, others: readonly number[], weights: LayerWeights,
     way.weight[first + head] = own;
     way.rank[first + head] = rank;
     way.ratio[first + head] = total > 0 ? (units(own) * others.length) / total : Number.NaN;
+    total = 0;
+    for (const other of askers) total += units(weights.weight(head, other, way.key));
+    way.drawn[first + head] = total > 0 ? (units(own) * askers.length) / total : Number.NaN;
   }
 }
 
-function empty({ others: _, ...plan }: Plan, cells: number): Way {
+function empty({ others: _, askers: __, ...plan }: Plan, cells: number): Way {
   return {
     ...plan,
     weight: new Float32Array(cells),
     rank: new Uint32Array(cells),
     ratio: new Float32Array(cells).fill(Number.NaN),
+    drawn: new Float32Array(cells).fill(Number.NaN),
   };
 }
 
@@ -194,7 +220,7 @@ export async function traceHeld(
       both = plans({ ...loose, causal }, pair.query, pair.key);
       ways = [empty(both[0], cells), empty(both[1], cells)];
     }
-    for (const at of [0, 1] as const) if (ways) fill(ways[at], both[at].others, weights, first);
+    for (const at of [0, 1] as const) if (ways) fill(ways[at], both[at], weights, first);
     first += weights.heads;
     if (performance.now() - since > BREATH) {
       await new Promise((resolve) => setTimeout(resolve));
@@ -215,12 +241,13 @@ export async function readTrace(
   const cells = stack.layers.reduce((sum, info) => sum + info.heads, 0);
   const path = `trace/${stack.name}`;
   expectBlock(c, `${path}/weight`, [2, cells]);
-  const [pair, described, weight, rank, ratio] = await Promise.all([
+  const [pair, described, weight, rank, ratio, drawn] = await Promise.all([
     readNumbers(c, `${path}/pair`, [2]),
     readNumbers(c, `${path}/ways`, [2, 4]),
     readNumbers(c, `${path}/weight`, [2, cells]),
     readNumbers(c, `${path}/rank`, [2, cells]),
     readNumbers(c, `${path}/ratio`, [2, cells]),
+    readNumbers(c, `${path}/drawn`, [2, cells]),
   ]);
   const [query = 0, key = 0] = pair;
   // Which row, key and distance is the same whether the stack is causal or not.
@@ -236,6 +263,7 @@ export async function readTrace(
       weight: part(weight),
       rank: Uint32Array.from(part(rank)),
       ratio: part(ratio),
+      drawn: part(drawn),
     };
   };
   return { query, key, ways: [way(0), way(1)] };

@@ -26,6 +26,7 @@ interface Pair {
   weight: number[][];
   rank: number[][];
   ratio: (number | null)[][];
+  drawn: (number | null)[][];
 }
 interface Expected {
   layers: number[];
@@ -61,7 +62,8 @@ describe.each(["trace", "trace_causal"])("%s", (name) => {
       else expect(described[0]).toBe(pair.ways[at]?.[0]);
       expect(Array.from(way.weight)).toEqual(pair.weight[at]);
       expect(Array.from(way.rank)).toEqual(pair.rank[at]);
-      expect(Array.from(way.ratio, (x) => (Number.isNaN(x) ? null : x))).toEqual(pair.ratio[at]);
+      for (const name of ["ratio", "drawn"] as const)
+        expect(Array.from(way[name], (x) => (Number.isNaN(x) ? null : x))).toEqual(pair[name][at]);
     });
   });
 });

@@ -220,7 +220,9 @@ def long(gallery: Gallery, tokens: int, modes: Sequence[str]) -> None:
     place = models.folder("smollm2")
     tokenizer = transformers.AutoTokenizer.from_pretrained(place)
     # Its first layers are enough to look at, and take a fifth of the time.
-    model = transformers.AutoModelForCausalLM.from_pretrained(place, num_hidden_layers=LAYERS).eval()
+    # Beyond what it was trained on it reads worse, and is drawn the same.
+    longer = {"max_position_embeddings": max(tokens, 8192)}
+    model = transformers.AutoModelForCausalLM.from_pretrained(place, num_hidden_layers=LAYERS, **longer).eval()
     attention = capture(model, long_text(tokens, tokenizer), tokenizer=tokenizer)
     for mode in modes:
         view = AttnView(attention, mode=mode, layer=LAYERS // 2)

@@ -62,20 +62,23 @@ def test_every_number_of_both_ways_is_the_one_python_answers(
     shown = settled(opened.view(view), CHASED, DOG)
     asked = read({"what": "trace", "stack": "encoder", "query": CHASED, "key": DOG})
     truth = Container(answer(attention, asked))
-    numbers = {name: truth.numbers(f"trace/encoder/{name}") for name in ("weight", "rank", "ratio")}
+    numbers = {name: truth.numbers(f"trace/encoder/{name}") for name in ("weight", "rank", "ratio", "drawn")}
     shown.find(".trace-table summary").click()
     for way in (0, 1):
         rows = [row.split("\t") for row in shown.find(".trace-table table").nth(way).inner_text().split("\n")[2:]]
         assert len(rows) == 72
-        for index, (layer, head, weight, rank, times) in enumerate(rows):
+        for index, (layer, head, weight, rank, times, drawn) in enumerate(rows):
             assert (int(layer), int(head)) == divmod(index, 12)
             assert weight == format_weight(numbers["weight"][way, index])
             assert int(rank) == numbers["rank"][way, index]
             # Only the digit of an exact tie may be rounded otherwise by another language.
             assert times == ratio(float(numbers["ratio"][way, index]))
+            assert drawn == ratio(float(numbers["drawn"][way, index]))
     weight = format_weight(float(attention.weights(0, 2)[CHASED, DOG]))
     assert hover(shown, 0, 0, 2).startswith(f"Layer 0 head 2: chased → dog {weight}, rank 1 of 12, 1.0× the mean")
-    assert "at distance +1" in hover(shown, 1, 1, 8)
+    said = hover(shown, 1, 1, 8)
+    assert "at distance +1" in said
+    assert f"{ratio(float(numbers['drawn'][1, 20]))}× what other queries give this key" in said
     assert shown.ink("canvas[data-way='0']") > 5000
     assert "Adjacent tokens" in shown.find(".trace-caveats").inner_text()
 

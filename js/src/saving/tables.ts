@@ -56,7 +56,10 @@ function trace(view: View): Rows | null {
   if (!traced || !stack) return null;
   const [queries, keys] = [view.store.queries.value, view.store.keys.value];
   return [
-    ["query", "query_token", "key", "key_token", "layer", "head", "weight", "rank", "keys_seen", "times_distance_mean"],
+    [
+      ...["query", "query_token", "key", "key_token", "layer", "head", "weight", "rank", "keys_seen"],
+      ...["times_distance_mean", "times_other_queries_mean"],
+    ],
     ...traced.ways.flatMap((way) =>
       way.state !== "shown"
         ? []
@@ -65,7 +68,7 @@ function trace(view: View): Rows | null {
             const known = !Number.isNaN(weight);
             return [
               ...[way.row, queries[way.row]?.text, way.key, keys[way.key]?.text, layer, head, weight],
-              ...[known ? way.rank[cell] : null, way.seen, way.ratio[cell]],
+              ...[known ? way.rank[cell] : null, way.seen, way.ratio[cell], way.drawn[cell]],
             ];
           }),
     ),

@@ -35,12 +35,13 @@ export function ends(
 
 function place(way: Way, cell: number, t: Translate): string {
   const rank = t("trace.rank", { rank: way.rank[cell] ?? 0, seen: way.seen });
-  const ratio = way.ratio[cell] ?? Number.NaN;
-  if (Number.isNaN(ratio) || way.distance === undefined) return rank;
-  return t("trace.place", {
-    rank,
-    ratio: t("trace.ratio", { ratio: formatRatio(ratio), distance: signed(way.distance) }),
-  });
+  const [ratio, drawn] = [way.ratio[cell] ?? Number.NaN, way.drawn[cell] ?? Number.NaN];
+  const words = (place: string, ratio: string) => t("trace.place", { rank: place, ratio });
+  const near =
+    Number.isNaN(ratio) || way.distance === undefined
+      ? rank
+      : words(rank, t("trace.ratio", { ratio: formatRatio(ratio), distance: signed(way.distance) }));
+  return Number.isNaN(drawn) ? near : words(near, t("trace.drawn", { ratio: formatRatio(drawn) }));
 }
 
 function EmptyWay({ way, from, to, t }: { way: Way; from: string; to: string; t: Translate }) {
@@ -268,6 +269,7 @@ function Shown({ view, stack, traced, width, cursor }: ShownProps) {
           <ul>
             {near && <li>{t(near, { distance: signed(distance ?? 0) })}</li>}
             {distance !== undefined && <li>{t("trace.caveat.mean")}</li>}
+            <li>{t("trace.caveat.drawn")}</li>
             <li>{t("trace.caveat.mixed")}</li>
           </ul>
         </section>

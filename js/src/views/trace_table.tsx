@@ -27,27 +27,36 @@ export function TraceTable({ view, stack, traced }: { view: View; stack: Stack; 
                   </caption>
                   <thead>
                     <tr>
-                      {(["layer", "trace.head", "weight", "trace.column.rank", "trace.column.ratio"] as const).map(
-                        (key) => (
-                          <th key={key} scope="col">
-                            {t(key)}
-                          </th>
-                        ),
-                      )}
+                      {(
+                        [
+                          "layer",
+                          "trace.head",
+                          "weight",
+                          "trace.column.rank",
+                          "trace.column.ratio",
+                          "trace.column.drawn",
+                        ] as const
+                      ).map((key) => (
+                        <th key={key} scope="col">
+                          {t(key)}
+                        </th>
+                      ))}
                     </tr>
                   </thead>
                   <tbody>
                     {stack.layers.flatMap((info, layer) =>
                       Array.from({ length: info.heads }, (_, head) => {
                         const cell = (first[layer] ?? 0) + head;
-                        const ratio = way.ratio[cell] ?? Number.NaN;
+                        const times = [way.ratio[cell] ?? Number.NaN, way.drawn[cell] ?? Number.NaN];
                         return (
                           <tr key={cell} data-cell={cell}>
                             <td>{layer}</td>
                             <td>{head}</td>
                             <td>{Number.isNaN(way.weight[cell]) ? "–" : formatWeight(way.weight[cell] ?? 0)}</td>
                             <td>{way.rank[cell] || "–"}</td>
-                            <td>{Number.isNaN(ratio) ? "–" : formatRatio(ratio)}</td>
+                            {times.map((ratio, index) => (
+                              <td key={index}>{Number.isNaN(ratio) ? "–" : formatRatio(ratio)}</td>
+                            ))}
                           </tr>
                         );
                       }),
