@@ -325,8 +325,9 @@ export function likelyPair(
   return { query: Math.max(0, query), key };
 }
 
-/** A ratio as it is printed: "4.1", "12", "<0.1". */
+/** A ratio as it is printed: "4.1", "12", "<0.1"; next to nothing may be below, and its digits say nothing. */
 export function formatRatio(ratio: number): string {
+  if (ratio >= 999.5) return ">999";
   if (ratio < 0.05) return ratio > 0 ? "<0.1" : "0";
   return ratio < 9.95 ? ratio.toFixed(1) : String(Math.round(ratio));
 }

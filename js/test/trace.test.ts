@@ -152,7 +152,8 @@ describe("a pair to begin with", () => {
 
 describe("printed", () => {
   it("ratios and distances", () => {
-    expect([4.08, 12.3, 0.02, 0, 9.96].map(formatRatio)).toEqual(["4.1", "12", "<0.1", "0", "10"]);
+    const ratios = [4.08, 12.3, 0.02, 0, 9.96, 999, 1e5];
+    expect(ratios.map(formatRatio)).toEqual(["4.1", "12", "<0.1", "0", "10", "999", ">999"]);
     expect([-3, 0, 2].map(signed)).toEqual(["−3", "0", "+2"]);
   });
 });

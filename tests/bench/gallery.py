@@ -2,7 +2,7 @@
 
 Every mode × light and dark × 1000 and 400 px × English and Japanese × 7 and 512 tokens; the modes at 4,096 tokens,
 with a model that answers; weights over a picture; comparisons. One folder of pictures, and contact sheets
-(``sheet-*.png``) that show them beside each other.
+(``sheet-*.png``) that show them beside each other. ``--parts readme`` makes those of the README anew, in ``.github``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from live import Live
 from opened import Shown
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect, sync_playwright
+from sentences import sentences
 
-from attnwidget import AttnView, capture
+from attnwidget import AttnView, capture, profile
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -235,6 +236,38 @@ def long(gallery: Gallery, tokens: int, modes: Sequence[str]) -> None:
         view.close()
 
 
+def readme(browser: Browser, minilm: str) -> None:
+    """The three pictures of the README."""
+    attention = capture(minilm, "The dog chased the cat because it was hungry.")
+    corpus = profile(minilm, sentences(200), progress=False)
+    given: dict[str, dict[str, Any]] = {
+        "lines": {"layer": 3, "highlight": "special"},
+        "steps": {"layer": 5, "heads": [10], "selected_queries": [2], "mode": "steps"},
+        "profile": {"layer": 3, "mode": "profile", "profile": corpus, "evidence": "corpus"},
+    }
+    for name, traits in given.items():
+        view = AttnView(attention, **traits)
+        page = browser.new_page(viewport={"width": 1034, "height": 1000}, device_scale_factor=2)
+        page.set_content(view.to_html())
+        shown = Shown(page)
+        expect(shown.find(".card")).to_be_visible()
+        expect(shown.find("[aria-busy=true]")).to_have_count(0)
+        page.wait_for_timeout(500)
+        box = shown.find(".card").bounding_box()
+        assert box is not None
+        # Its verdict is longer than the reader of a README is patient.
+        height = min(box["height"], 624) if name == "profile" else box["height"]
+        clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": height}
+        path = HERE.parents[1] / ".github" / f"{name}.png"
+        page.screenshot(path=path, clip=clip, full_page=True)
+        with Image.open(path) as picture:
+            # Few colours, but those that are rare as well: a median cut would take its green from [CLS].
+            few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
+        page.close()
+        view.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "gallery")
@@ -256,6 +289,7 @@ def main() -> None:
             "states": lambda: states(gallery, minilm),
             "picture": lambda: picture(gallery),
             "long": lambda: long(gallery, arguments.tokens, arguments.modes),
+            "readme": lambda: readme(browser, minilm),
         }
         for name in arguments.parts:
             parts[name]()

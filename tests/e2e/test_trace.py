@@ -52,7 +52,7 @@ def ratio(value: float) -> str:
         return "–"
     if value < 0.05:
         return "<0.1" if value > 0 else "0"
-    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}" if value < 999.5 else ">999"
 
 
 def test_every_number_of_both_ways_is_the_one_python_answers(

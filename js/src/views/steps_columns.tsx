@@ -36,7 +36,7 @@ const MASK = 66;
 const WEIGHT = 130;
 const [NARROWEST, WIDEST] = [112, 300];
 /** What their numbers need where there is little room; beyond that the table is scrolled sideways. */
-const [LEAST_NUMBER, LEAST_MASK, LEAST_STRIP] = [63, 44, 80];
+const [LEAST_NUMBER, LEAST_MASK, LEAST_STRIP] = [63, 56, 80];
 /** Beside the bar of a weight: its number, and the room around both. */
 const BESIDE_BAR = 76;
 const LEAST_WEIGHT = BESIDE_BAR + 24;
