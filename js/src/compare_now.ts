@@ -3,8 +3,8 @@
 import { type Difference, difference, MOST_CELLS } from "./compare";
 import type { Data, LayerState } from "./data";
 import type { TokenAxes } from "./picture/axes";
+import type { Look } from "./picture/scope";
 import { type ChosenHead, normsOf, type Selection, select } from "./picture/select";
-import type { Look } from "./picture/shown";
 import type { Store } from "./store";
 import type { Aggregate, Measure } from "./types";
 

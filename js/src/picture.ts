@@ -20,6 +20,7 @@ import type { Measure } from "./types";
 
 export type { Axes, Side } from "./picture/axes";
 export { hasWords } from "./picture/axes";
+export { hasPair } from "./picture/scope";
 export type { CellNumbers, ChosenHead, Focus, Selection } from "./picture/select";
 export {
   cellNumbers,
@@ -32,7 +33,6 @@ export {
   select,
   shareOfKeys,
 } from "./picture/select";
-export { hasPair } from "./picture/shown";
 
 const FIRST_ROWS = 40;
 

@@ -10,8 +10,8 @@ import {
   rankedHeads,
 } from "../src/compare";
 import { changeColour, position } from "../src/paint/compare";
+import type { Look } from "../src/picture/scope";
 import { plainLook, type Selection, select } from "../src/picture/select";
-import type { Look } from "../src/picture/shown";
 import { formatChange, sidesOf } from "../src/sides";
 import type { LayerWeights } from "../src/wire/layer";
 

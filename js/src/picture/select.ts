@@ -5,7 +5,8 @@ import { KINDS, type Strokes, strokes } from "../scene";
 import type { Measure } from "../types";
 import type { LayerWeights } from "../wire/layer";
 import { TokenAxes } from "./axes";
-import { type Look, Rows, Scope } from "./shown";
+import { type Look, Scope } from "./scope";
+import { Rows } from "./shown";
 
 /** With this many chosen heads or fewer each keeps its own colour; more are shown together. */
 const FEW_HEADS = 6;
