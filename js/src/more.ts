@@ -4,6 +4,7 @@
  */
 
 import compare from "./styles/compare.css";
+import compareHeads from "./styles/compare_heads.css";
 import image from "./styles/image.css";
 import saving from "./styles/saving.css";
 import steps from "./styles/steps.css";
@@ -16,4 +17,4 @@ export { ImagePicture } from "./views/image";
 export { Steps } from "./views/steps";
 export { Trace } from "./views/trace";
 
-export const SHEETS = [compare, image, saving, steps, trace].join("\n");
+export const SHEETS = [compare, compareHeads, image, saving, steps, trace].join("\n");

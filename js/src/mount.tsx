@@ -14,14 +14,16 @@ import lines from "./styles/lines.css";
 import matrix from "./styles/matrix.css";
 import panel from "./styles/panel.css";
 import profile from "./styles/profile.css";
+import search from "./styles/search.css";
 import strips from "./styles/strips.css";
 import base from "./styles/theme.css";
 import toolbar from "./styles/toolbar.css";
+import verdict from "./styles/verdict.css";
 import { watchTheme } from "./theme";
 import { View } from "./view";
 import { App } from "./views/app";
 
-const SHEETS = [base, controls, toolbar, lines, strips, matrix, panel, atlas, profile, help, input];
+const SHEETS = [base, controls, toolbar, lines, search, strips, matrix, panel, atlas, profile, verdict, help, input];
 
 /** Milliseconds for which a page may show nothing while it reads its first layer. */
 const PATIENCE = 250;
