@@ -1,8 +1,8 @@
 """How the heads in view become the rows shown: measure, aggregate, words, and what is left out.
 
-Twin of js/src/picture/scope.ts and shown.ts, held together by ``tests/fixtures/scene``. A row is made in this order: each
-head's weights, or what each writes (weight × norm); folded from pieces to words (to a word the sum, from a word the
-mean); the heads put together; keys left out; what is left scaled up.
+Twin of js/src/picture/scope.ts and shown.ts, held together by ``tests/fixtures/scene``. A row is made in this order:
+each head's weights, or what each writes (weight × norm); folded from pieces to words (to a word the sum, from a word
+the mean); the heads put together; keys left out; what is left scaled up.
 """
 
 from __future__ import annotations

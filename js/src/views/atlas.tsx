@@ -1,41 +1,22 @@
 /** Heads: every head of every layer as a small picture, all on one canvas. Click opens one, shift-click collects. */
 
-import { type Signal, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import {
-  atlasGrid,
-  type Cell,
-  cornerOf,
-  type Grid,
-  type LayerRow,
-  type Place,
-  paintAtlas,
-  paintMarks,
-  placeAt,
-  step,
-} from "../paint/atlas";
+import { atlasGrid, type Cell, type LayerRow, type Place, paintAtlas, placeAt, step } from "../paint/atlas";
 import { paintOn } from "../paint/canvas";
 import { divergingRamp } from "../paint/matrix";
 import { keyRamps, ramp, type Tints } from "../paint/palette";
 import { type Sheet, thumbSheet } from "../paint/thumb";
-import {
-  formatStatistic,
-  type HeadLabel,
-  labelGrid,
-  numberAt,
-  orderHeads,
-  type Statistics,
-  statisticsOf,
-} from "../statistics";
+import { formatStatistic, labelGrid, numberAt, orderHeads, statisticsOf } from "../statistics";
 import type { LayerInfo } from "../types";
 import type { View } from "../view";
 import type { Overviews } from "../wire/overview";
 import { Filter, Scale, Sorting, Tray } from "./atlas_controls";
 import { EvidenceSwitch, Gate } from "./atlas_evidence";
 import { chipNames, family } from "./atlas_labels";
+import { coloursOf, Here, Marks } from "./atlas_marks";
 import { useEvenShares, useMissingPictures } from "./atlas_pictures";
 import { HeadsTable } from "./atlas_table";
-import { shareWords, sortedValue, Tip } from "./atlas_tip";
 
 /** Where heads stand closer, most labels are a sign, and the filter says which sign is which. */
 const SIGNS = 64;
@@ -43,89 +24,11 @@ const SIGNS = 64;
 /** --part-first of the style sheet. */
 const FIRST = { light: [21, 146, 173], dark: [53, 174, 198] } as const;
 
-/** The style sheet's colours, read once for each painting. */
-function coloursOf(element: Element): (name: string) => string {
-  const style = getComputedStyle(element);
-  const known = new Map<string, string>();
-  return (name) => {
-    const found = known.get(name) ?? style.getPropertyValue(`--${name}`).trim();
-    known.set(name, found);
-    return found;
-  };
-}
-
 /** Stretches of heads that share keys and values. */
 function groupsOf({ heads, kv_heads }: LayerInfo): [number, number][] {
   if (!kv_heads || kv_heads >= heads) return [];
   const each = heads / kv_heads;
   return Array.from({ length: kv_heads }, (_, group) => [group * each, (group + 1) * each - 1]);
-}
-
-interface MarksProps {
-  view: View;
-  grid: Grid;
-  orders: readonly (readonly number[])[];
-}
-
-function Marks({ view, grid, orders }: MarksProps) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const pinned = view.store.synced.pinned.value;
-  const palette = view.palette.value;
-  useEffect(() => {
-    const element = canvas.current;
-    if (!element) return;
-    const places = pinned.map(([layer, head]) => ({ layer, position: orders[layer]?.indexOf(head) ?? -1 }));
-    const shown = places.filter(({ position }) => position >= 0);
-    paintOn(element, grid.width, grid.tops.at(-1) ?? 0, (context) =>
-      paintMarks(context, grid, shown, coloursOf(element)),
-    );
-  }, [pinned, grid, orders, palette]);
-  return <canvas ref={canvas} class="cross" />;
-}
-
-interface HereProps {
-  view: View;
-  grid: Grid;
-  at: Signal<Place | null>;
-  byKeyboard: Signal<boolean>;
-  orders: readonly (readonly number[])[];
-  statistics: Statistics | undefined;
-  labels: readonly (readonly HeadLabel[])[] | undefined;
-  sort: string;
-}
-
-function Frame({ grid, place }: { grid: Grid; place: Place }) {
-  const [left, top] = cornerOf(grid, place);
-  const size = `${grid.cell + 6}px`;
-  return (
-    <span class="here" style={{ transform: `translate(${left - 3}px, ${top - 3}px)`, width: size, height: size }} />
-  );
-}
-
-/** On its own, and no canvas: the pointer moves one frame and repaints nothing. */
-function Here({ view, grid, at, byKeyboard, orders, statistics, labels, sort }: HereProps) {
-  const t = view.store.t.value;
-  const lang = view.store.synced.lang.value;
-  const place = at.value;
-  const head = place ? orders[place.layer]?.[place.position] : undefined;
-  const label = place && head !== undefined ? labels?.[place.layer]?.[head] : undefined;
-  let spoken = "";
-  if (byKeyboard.value && place && head !== undefined) {
-    const { layer } = place;
-    const parts = [t("heads.place", { layer, head }), label?.text[lang] ?? ""];
-    if (statistics && sort) parts.push(sortedValue({ statistics, sort, lang, layer, head }));
-    if (statistics) parts.push(shareWords(statistics, layer, head, t));
-    spoken = parts.filter(Boolean).join(". ");
-  }
-  return (
-    <>
-      {place && <Frame grid={grid} place={place} />}
-      {place && head !== undefined && <Tip {...{ view, grid, place, head, statistics, label, sort }} />}
-      <div class="spoken" aria-live="polite">
-        {spoken}
-      </div>
-    </>
-  );
 }
 
 export function Atlas({ view, width }: { view: View; width: number }) {
