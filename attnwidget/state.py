@@ -44,6 +44,8 @@ GIVEN = (
 CODE = ("more",)
 #: Likewise, those that travel as bytes.
 BINARY = ("attention", "compared", "profile", "image")
+#: Of the others, those that may be large: words of a language, and whatever grows with text and model.
+LARGE = ("words", "tokens", "stacks", "inputs", "comparison", "notes")
 #: Set by Python and by the page. The order is that of checking: a layer is one of its stack, a head one of its layer.
 SHARED = (
     "stack",

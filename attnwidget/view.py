@@ -15,7 +15,7 @@ from attnwidget.compared import ComparedView
 from attnwidget.holdings import HOLDINGS
 from attnwidget.packing import packed
 from attnwidget.requests import Requests
-from attnwidget.state import BINARY, CODE
+from attnwidget.state import BINARY, CODE, LARGE
 
 if TYPE_CHECKING:
     from attnwidget.statistics.corpus import HeadProfile
@@ -26,6 +26,8 @@ ALL_AT_ONCE = 2 * 2**20
 _BUNDLE = Path(__file__).parent / "static" / "widget.js"
 # Python stays usable in a source tree that was never built; the page then says what is missing.
 _NOT_BUILT = "export default { render({ el }) { el.textContent = 'attnwidget: run npm run build in js/ first.'; } };"
+#: The code of a closed view.
+_NOTHING = "export default { render() {} };"
 
 
 def _code() -> Path | str:
@@ -290,11 +292,13 @@ class AttnView(ComparedView):
         super().close()
 
     def _empty(self) -> None:
-        """Let go of all bytes on every page too: hosts keep the model of a closed widget, with what it has last."""
+        """Let go of all that is large on every page too: hosts keep the model of a closed widget, as it was last."""
         self._complete = False
         with self.hold_sync():
-            for name in (*BINARY, *CODE):
+            for name in (*BINARY, *CODE, *LARGE):
                 self.set_trait(name, type(getattr(self, name))())
+            # Half of what would be left: each model has a text of the code of its own.
+            self.set_trait("_esm", _NOTHING)
         # Backbone's models keep what they had before the last change as well.
         self.send_state("status")
 

@@ -49,6 +49,19 @@ async ({source, state, binary}) => {
 """
 
 
+def given(view: AttnView) -> dict[str, Any]:
+    """What a page gets of a view: both parts of the code, and the traits, those of bytes in base64."""
+    view.bring_more()
+    state = view.get_state()
+    names = [name for name in (*SHARED, *GIVEN) if name in state]
+    bundle = Path(attnwidget.__file__).parent / "static" / "widget.js"
+    return {
+        "source": bundle.read_text(encoding="utf-8"),
+        "state": {name: state[name] for name in names if name not in BINARY},
+        "binary": {name: base64.b64encode(bytes(state[name])).decode() for name in names if name in BINARY},
+    }
+
+
 class Live(Shown):
     """One view, its requests answered; `asked` lists them."""
 
@@ -57,18 +70,7 @@ class Live(Shown):
         self.view = view
         self.asked: list[dict[str, Any]] = []
         page.expose_function("askPython", self._answer)
-        view.bring_more()
-        state = view.get_state()
-        names = [name for name in (*SHARED, *GIVEN) if name in state]
-        bundle = Path(attnwidget.__file__).parent / "static" / "widget.js"
-        page.evaluate(
-            _HOST,
-            {
-                "source": bundle.read_text(encoding="utf-8"),
-                "state": {name: state[name] for name in names if name not in BINARY},
-                "binary": {name: base64.b64encode(bytes(state[name])).decode() for name in names if name in BINARY},
-            },
-        )
+        page.evaluate(_HOST, given(view))
 
     def _answer(self, content: dict[str, Any]) -> dict[str, Any] | None:
         if content.get("kind") != "request":

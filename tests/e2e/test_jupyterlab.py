@@ -84,8 +84,12 @@ def test_two_views_of_one_widget_and_two_widgets(lab: Lab, page: Page, minilm_pa
             "view",
             "other = AttnView(attention, layer=0)\nother",
             "import json; print(json.dumps([view.layer, other.layer]))",
+            "view.close()",
         ],
     )
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     for cell in range(3):
         notebook.run(cell)
     one, same, other = (drawn(page, index) for index in range(3))
@@ -94,8 +98,18 @@ def test_two_views_of_one_widget_and_two_widgets(lab: Lab, page: Page, minilm_pa
     assert same.layer() == 4
     assert other.layer() == 0
     other.find("[aria-label='Next layer']").click()
-    page.wait_for_timeout(300)
-    assert read(notebook, 3) == [4, 1]
+    heard = time.monotonic() + 60
+    while read(notebook, 3) != [4, 1]:
+        assert time.monotonic() < heard
+    # What is closed is gone, without a word; the other goes on.
+    complaints.clear()
+    notebook.run(4)
+    expect(page.locator("div.attnwidget")).to_have_count(1)
+    other = Shown(page)
+    other.find("[aria-label='Next layer']").click()
+    drawn(page)
+    assert other.layer() == 2
+    assert complaints == []
 
 
 HOSTILE = """
