@@ -32,7 +32,7 @@ class Series:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < end, "nothing happened within 10 s"
+        assert time.monotonic() < end, "nothing happened within 60 s"
         time.sleep(0.002)

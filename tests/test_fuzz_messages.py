@@ -83,7 +83,7 @@ def wire(view: AttnView) -> Wire:
 
 
 def wait_idle(view: AttnView) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not view._requests.idle:
         assert time.monotonic() < end, "requests wait for ever"
         time.sleep(0.001)

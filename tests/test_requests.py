@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,16 +57,15 @@ class Gate:
 
     def __call__(self, stack: str, layer: int) -> bytes:
         self.started.append((stack, layer))
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         return f"{stack}/{layer}".encode()
 
 
 def test_replies_come_from_the_worker_and_the_handler_returns_at_once() -> None:
     gate, page = Gate(), Page()
     requests = layer_requests(gate, page.send)
-    begin = time.perf_counter()
+    # Were it answered here, the gate would never open.
     requests.receive(ask("a", 3))
-    assert time.perf_counter() - begin < 0.2
     assert page.replies == []
     gate.open.set()
     wait_for(lambda: requests.idle)
@@ -114,7 +112,7 @@ class Long:
     def __call__(self, stack: str, layer: int) -> bytes:
         if layer < 9:
             for step in range(self.steps):
-                assert self.turns.acquire(timeout=10)
+                assert self.turns.acquire(timeout=60)
                 take_break()
                 self.done.append((layer, step))
         else:
@@ -310,7 +308,7 @@ def test_hosts_that_send_from_their_loop_alone_get_replies_there() -> None:
 
     async def kernel() -> None:
         requests.receive(ask("a"))
-        for _ in range(1000):
+        for _ in range(12_000):
             await asyncio.sleep(0.005)
             if page.replies:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import queue
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ class Bridged(Shown):
 
     def give(self, until: Any = None) -> Bridged:
         """Hand over what Python has sent; until a locator is visible where one is given."""
-        for _ in range(200):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
             while not self.view.outbox.empty():
                 sent = self.view.outbox.get()
                 buffers = [base64.b64encode(buffer).decode("ascii") for buffer in sent.get("buffers", ())]

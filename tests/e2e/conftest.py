@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lab import SAVE_STATE, Lab
 from opened import Opened
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from where import Proofs
 
 import attnwidget
@@ -28,6 +28,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# A busy machine with two cores is slow, not wrong.
+expect.set_options(timeout=60_000)
+
 SENTENCE = "The dog chased the cat because it was hungry."
 
 
@@ -107,7 +110,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A window so tall that a notebook of some views shows them all."""
     context = browser.new_context(viewport={"width": 1300, "height": 2400})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     yield page
     context.close()
 

@@ -117,7 +117,8 @@ class Firefox:
 
     def downloaded(self, suffix: str) -> bytes | None:
         """The newest finished file of this ending, taken away; None where none comes."""
-        for _ in range(100):
+        end = time.monotonic() + _SECONDS
+        while time.monotonic() < end:
             # Unfinished ones lie beside their .part.
             whole = [path for path in self.downloads.glob(f"*.{suffix}") if path.stat().st_size]
             if whole and not list(self.downloads.glob("*.part")):
@@ -163,7 +164,7 @@ class Tab:
 
     def one(self, selector: str, what: str = "e.innerText") -> Any:
         """The same of the first, waited for."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + _SECONDS
         while time.monotonic() < end:
             if found := self.all(selector, what):
                 return found[0]
@@ -171,7 +172,7 @@ class Tab:
         raise AssertionError(f"nothing is {selector}")
 
     def until(self, selector: str, what: str, value: object) -> None:
-        end = time.monotonic() + 15
+        end = time.monotonic() + _SECONDS
         while (now := self.all(selector, what)[:1]) != [value]:
             assert time.monotonic() < end, f"{selector}: {what} is {now}, not {value}"
             time.sleep(0.05)

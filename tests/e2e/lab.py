@@ -171,6 +171,13 @@ class LabNotebook:
         )
         return text
 
+    def until(self, index: int, value: object) -> None:
+        """Run a cell until it prints this, as JSON: what is done on a page takes a moment to be heard."""
+        end = time.monotonic() + 60
+        while (found := json.loads(self.run(index))) != value:
+            assert time.monotonic() < end, f"cell {index} prints {found!r}, not {value!r}"
+            self.page.wait_for_timeout(50)
+
     def run_all(self) -> None:
         self.page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
 

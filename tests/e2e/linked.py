@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 
-from opened import READY, Shown
+from opened import READY, Shown, until
 from playwright.sync_api import Browser, expect
 
 import attnwidget
@@ -57,7 +57,7 @@ class Linked(Shown):
     def __init__(self, browser: Browser, view: AttnView, *, width: int = 1100, height: int = 1000) -> None:
         self.context = browser.new_context(viewport={"width": width, "height": height}, offline=True)
         page = self.context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         self.complaints: list[str] = []
         page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
@@ -102,19 +102,12 @@ class Linked(Shown):
             self.page.evaluate("([content, data]) => window.answer(content, data)", [content, data])
 
     def ready(self) -> Linked:
-        for _ in range(200):
-            if self.answered().find(READY).first.is_visible():
-                return self
-            self.page.wait_for_timeout(25)
-        raise AssertionError("the picture never came")
+        until(self.page, lambda: self.answered().find(READY).first.is_visible(), "the picture")
+        return self
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until Python has heard of it."""
-        for _ in range(200):
-            if holds():
-                return
-            self.page.wait_for_timeout(25)
-        raise AssertionError("Python never heard of it")
+        until(self.page, holds, "Python has heard of it")
 
     def menu(self) -> Linked:
         """Open the menu of the toolbar."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,14 @@ if TYPE_CHECKING:
 
 # A picture is complete once it is painted and nothing is being waited for.
 READY = ".picture[aria-busy=false] canvas"
+
+
+def until(page: Page, holds: Callable[[], bool], what: str) -> None:
+    """Wait until it holds; the page goes on meanwhile."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, f"not within a minute: {what}"
+        page.wait_for_timeout(25)
 
 
 class Shown:
@@ -113,7 +123,7 @@ class Opened:
         )
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("request", lambda request: self.requests.append(request.url))

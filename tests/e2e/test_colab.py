@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from comms import Wire, wired  # noqa: F401
 from ipywidgets.embed import embed_data
-from opened import READY, Shown
+from opened import READY, Shown, until
 from playwright.sync_api import Browser, Page, expect
 from where import COLAB, Proofs
 
@@ -125,7 +125,7 @@ class Kernel:
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1100, "height": 1500})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     pages = {"http://notebook.test/": NOTEBOOK, "http://output.test/": OUTPUT}
     page.route(
         "http://**", lambda route: route.fulfill(body=pages.get(route.request.url, ""), content_type="text/html")
@@ -146,11 +146,7 @@ def long(wired: None) -> Iterator[AttnView]:  # noqa: F811
 
 def heard(page: Page, view: AttnView, name: str, value: Any) -> None:
     """The page's change has come."""
-    for _ in range(200):
-        if getattr(view, name) == value:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{name} is {getattr(view, name)!r}")
+    until(page, lambda: getattr(view, name) == value, f"{name} is {value!r}")
 
 
 def test_drawn_heard_and_answered(page: Page, long: AttnView, proves: Proofs) -> None:

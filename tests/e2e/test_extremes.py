@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from opened import Opened, Shown
+from opened import Opened, Shown, until
 from playwright.sync_api import expect
 
 from attnwidget import Attention, AttnView
@@ -137,7 +137,6 @@ def test_a_hidden_tab_draws_without_animation_frames(opened: Opened, view: AttnV
     for mode in ("matrix", "heads", "lines"):
         shown.choose(mode)
         shown.ready()
-        page.wait_for_timeout(200)
-        assert shown.ink(".picture canvas") > 500, mode
+        until(page, lambda: shown.ink(".picture canvas") > 500, "the picture is painted")
     assert shown.layer() == 4
     page.close()

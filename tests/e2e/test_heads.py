@@ -13,7 +13,7 @@ import pytest
 import torch
 from bridged import Bridged, LiveView
 from conftest import SENTENCE
-from opened import Opened, Shown
+from opened import Opened, Shown, until
 from playwright.sync_api import Browser, expect
 
 from attnwidget import AttnView
@@ -38,7 +38,7 @@ def live(browser: Browser) -> Iterator[Callable[[LiveView], Bridged]]:
 
     def show(view: LiveView) -> Bridged:
         page = browser.new_page(viewport={"width": 1000, "height": 1200})
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         shown.append(Bridged(page, view))
         return shown[-1]
 
@@ -273,11 +273,9 @@ def test_sort_and_only_are_set_from_python_and_heard_there(
     assert tip(shown).startswith("L0 H2 "), "the previous-token head of layer 0 comes first"
     shown.find("select").select_option("mi")
     shown.find("[data-label=previous]").click()
-    shown.page.wait_for_timeout(100)
-    assert (view.sort, view.only) == ("mi", "previous")
+    until(shown.page, lambda: (view.sort, view.only) == ("mi", "previous"), "Python has heard of it")
     shown.find("[data-label=previous]").click()
-    shown.page.wait_for_timeout(100)
-    assert view.only == ""
+    until(shown.page, lambda: view.only == "", "Python has heard of it")
 
 
 def test_evidence_is_switched_from_both_sides(
@@ -303,14 +301,17 @@ def test_collected_heads_are_pinned_in_python(live: Callable[[LiveView], Bridged
     expect(shown.find(".tray li .number")).to_have_text(["L1 H8"])
     to(shown, 5, 10)
     shown.page.keyboard.press("Shift+Enter")
-    shown.page.wait_for_timeout(100)
-    assert shown.view.pinned == [(1, 8), (5, 10)]
+    until(shown.page, lambda: shown.view.pinned == [(1, 8), (5, 10)], "Python has heard of it")
     shown.view.pinned = []
     shown.give()
     expect(shown.find(".tray li")).to_have_count(0)
     shown.page.keyboard.press("Enter")
-    shown.page.wait_for_timeout(100)
-    assert (shown.view.mode, shown.view.layer, shown.view.heads) == ("lines", 5, [10])
+    opened_head = ("lines", 5, [10])
+    until(
+        shown.page,
+        lambda: (shown.view.mode, shown.view.layer, shown.view.heads) == opened_head,
+        "Python has heard of it",
+    )
 
 
 def test_a_released_view_says_so_and_tries_again(live: Callable[[LiveView], Bridged], attention: Attention) -> None:
@@ -406,11 +407,14 @@ def test_pictures_of_a_long_text_are_brought_layer_by_layer(
     shown = live(LiveView(attention, layer=3)).ready()
     shown.view.mode = "heads"
     shown.give(shown.find(".filter"))
-    for _ in range(40):
-        shown.page.wait_for_timeout(50)
-        shown.give()
-    assert Counter(shown.asked) == {"statistics": 1, "pictures": 5}, "every layer but the one that was shown"
-    assert shown.ink(".atlas-heads canvas") > 100_000
+    every = {"statistics": 1, "pictures": 5}
+    until(
+        shown.page,
+        lambda: Counter(shown.give().asked) == every and shown.ink(".atlas-heads canvas") > 100_000,
+        "every layer but the one that was shown was asked for, once, and is drawn",
+    )
+    shown.page.wait_for_timeout(500)
+    assert Counter(shown.give().asked) == every
 
 
 def test_pictures_of_a_short_text_are_not_asked_for(

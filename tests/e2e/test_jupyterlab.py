@@ -6,7 +6,7 @@ import json
 
 import pytest
 from lab import Lab, LabNotebook
-from opened import drawn
+from opened import Shown, drawn
 from playwright.sync_api import Page, expect
 
 HOSTILE_TOKENS = [
@@ -54,8 +54,7 @@ def test_click_on_the_page_is_read_in_the_next_cell(lab: Lab, page: Page, minilm
     view.token("query", 5).click(modifiers=["Shift"])
     view.head(2).click()
     view.choose("matrix")
-    page.wait_for_timeout(300)
-    assert read(notebook, 1) == [4, [2], [3, 5], "matrix"]
+    notebook.until(1, [4, [2], [3, 5], "matrix"])
 
     notebook.run(2)
     expect(view.find("[data-value=lines]")).to_have_attribute("aria-checked", "true")
@@ -98,9 +97,7 @@ def test_two_views_of_one_widget_and_two_widgets(lab: Lab, page: Page, minilm_pa
     assert same.layer() == 4
     assert other.layer() == 0
     other.find("[aria-label='Next layer']").click()
-    heard = time.monotonic() + 60
-    while read(notebook, 3) != [4, 1]:
-        assert time.monotonic() < heard
+    notebook.until(3, [4, 1])
     # What is closed is gone, without a word; the other goes on.
     complaints.clear()
     notebook.run(4)

@@ -30,7 +30,7 @@ def shown(browser: Browser, tokens: int, heads: int) -> Iterator[Live]:
             parameter.data *= 8
     captured = attnwidget.capture(model, {"input_ids": torch.randint(0, 50, (1, tokens))})
     page = browser.new_page(viewport={"width": 1000, "height": 1300})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.goto("about:blank")

@@ -11,7 +11,7 @@ import pytest
 import torch
 import transformers
 from live import Live
-from opened import Opened, Shown
+from opened import Opened, Shown, until
 from playwright.sync_api import expect
 
 import attnwidget
@@ -102,8 +102,7 @@ def test_a_plain_wheel_scrolls_the_page(opened: Opened, view: AttnView) -> None:
     shown.page.mouse.move(x + 50, y + 20)
     before = labels(shown, "query")
     shown.page.mouse.wheel(0, 120)
-    shown.page.wait_for_timeout(300)
-    assert shown.page.evaluate("scrollY") > 50
+    until(shown.page, lambda: shown.page.evaluate("scrollY") > 50, "the page is scrolled")
     assert labels(shown, "query") == before
 
 
@@ -351,7 +350,7 @@ def live(browser: Browser, long: Attention) -> Iterator[Live]:
 
 def arrived(shown: Shown) -> None:
     shown.page.wait_for_timeout(100)
-    expect(shown.find(".matrix-note[data-waiting='0']")).to_be_visible(timeout=20_000)
+    expect(shown.find(".matrix-note[data-waiting='0']")).to_be_visible()
 
 
 def tiles(live: Live) -> list[dict[str, Any]]:

@@ -29,8 +29,7 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
     same.token("query", 2).click()
     expect(view.find("[role=spinbutton]")).to_have_text("1")
     expect(view.find(".tokens-query [data-index='2']")).to_have_attribute("aria-selected", "true")
-    page.wait_for_timeout(300)
-    assert heard(notebook, 3) == [1, [2]]
+    notebook.until(3, [1, [2]])
     proves(JUPYTER[shell], "draws", "interacts", "Python hears")
     proves.look(JUPYTER[shell], page, dark=False)
     long.find("[aria-label='Next layer']").click()
@@ -58,8 +57,7 @@ def test_several_views_a_restart_and_everything_run_twice(lab: Lab, page: Page, 
         long.find("[aria-label='Next layer']").click()
         assert drawn(page).layer() == layer
     view.token("query", 4).click()
-    page.wait_for_timeout(300)
-    assert heard(notebook, 3) == [0, [4]]
+    notebook.until(3, [0, [4]])
 
     assert view.root.get_attribute("data-theme") == "light"
     notebook.darken(True)
@@ -103,5 +101,4 @@ def test_scrolled_away_and_back(lab: Lab, page: Page, shell: str, windowing: str
     second = page.locator(".jp-Cell:nth-child(2) div.attnwidget, [data-windowed-list-index='1'] div.attnwidget").first
     expect(second.locator(READY).first).to_be_visible()
     expect(second.locator(".tokens-query [data-index='1']")).to_have_attribute("aria-selected", "true")
-    page.wait_for_timeout(300)
-    assert heard(notebook, 14) == [1, [1]]
+    notebook.until(14, [1, [1]])

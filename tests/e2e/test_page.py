@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from opened import Opened, Shown
+from opened import Opened, Shown, until
 from playwright.sync_api import expect
 from where import CHROMIUM, Proofs
 
@@ -91,12 +91,11 @@ def test_heads_follow_the_lock_rule(opened: Opened, view: AttnView) -> None:
     shown = opened.view(view)
     all_heads = shown.strokes()
     shown.head(3).hover()
-    shown.page.wait_for_timeout(100)
+    until(shown.page, lambda: shown.strokes() != all_heads, "the head under the pointer is drawn")
     preview = shown.strokes()
     shown.rest()
     assert shown.pressed_heads() == []
-    assert shown.strokes() == all_heads
-    assert preview != all_heads
+    until(shown.page, lambda: shown.strokes() == all_heads, "all heads are drawn again")
     shown.head(3).click()
     assert shown.pressed_heads() == [3]
     assert shown.strokes() == preview

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from bridged import Bridged, LiveView
-from opened import Opened, Shown
+from opened import Opened, Shown, until
 from playwright.sync_api import Browser, expect
 
 from attnwidget import AttnView
@@ -194,7 +194,7 @@ def test_nothing_is_wider_than_the_page(
 
 def test_a_corpus_is_judged_and_both_sides_switch(browser: Browser, attention: Attention, corpus: HeadProfile) -> None:
     page = browser.new_page(viewport={"width": 1000, "height": 1200})
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     shown = Bridged(page, LiveView(attention, mode="profile", profile=corpus))
     view = shown.view
     expect(shown.find(".verdict h3")).to_have_text("Ordinary: nothing here asks for a check.")
@@ -204,11 +204,9 @@ def test_a_corpus_is_judged_and_both_sides_switch(browser: Browser, attention: A
     view.evidence = "text"
     shown.give(shown.find(".verdict h3").filter(has_text="Described, not judged"))
     shown.choose("corpus")
-    page.wait_for_timeout(100)
-    assert view.evidence == "corpus"
+    until(page, lambda: view.evidence == "corpus", "Python has heard of it")
     shown.find("[data-layer='3']").click()
-    page.wait_for_timeout(100)
-    assert (view.mode, view.layer, view.heads) == ("lines", 3, [])
+    until(page, lambda: (view.mode, view.layer, view.heads) == ("lines", 3, []), "Python has heard of it")
     view.lang, view.mode = "ja", "profile"
     shown.give(shown.find(".verdict h3").filter(has_text="通常"))
     assert shown.complaints == []

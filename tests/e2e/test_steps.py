@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from lab import Lab
-from opened import Opened, Shown
+from opened import Opened, Shown, until
 from playwright.sync_api import Browser, expect
 
 from attnwidget import Attention, AttnView, capture
@@ -75,7 +75,7 @@ def test_every_printed_number_is_the_models(opened: Opened, view: AttnView, atte
     assert "1/√32" in shown.find("th[data-column='scaled']").inner_text()
 
     strip(shown, 3, 0, 17, 32)
-    shown.page.wait_for_timeout(50)
+    until(shown.page, lambda: re.findall(r"\d+", said(shown))[:1] == ["17"], "dimension 17 is said")
     found = re.findall(r"[−\d.]+", said(shown))
     assert int(found[0]) == 17
     numbers = [number(x) for x in found[1:]]
@@ -214,10 +214,13 @@ def test_a_live_page_asks_python_and_both_see_what_is_chosen(lab: Lab, browser: 
     shown.head(4).click()
     settled(shown, 3, 4, 6)
     shown.find("tr.steps-row").first.click()
-    page.wait_for_timeout(300)
-    kept = json.loads(notebook.run(1))
-    assert kept[:4] == ["steps", 3, [4], [6]]
-    assert len(kept[4]) == 1
+    kept: list[Any] = []
+
+    def heard() -> bool:
+        kept[:] = json.loads(notebook.run(1))
+        return kept[:4] == ["steps", 3, [4], [6]] and len(kept[4]) == 1
+
+    until(page, heard, "Python has heard of it")
 
     notebook.run(2)
     settled(shown, 5, 2, 12)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lab import LONG, SHORT, Lab
-from opened import READY, Shown
+from opened import READY, Shown, until
 from playwright.sync_api import Browser, Page, Route, expect
 from test_hosts import ANYWIDGET
 from where import VSCODE, Proofs
@@ -122,9 +122,8 @@ def test_drawn_heard_and_answered(page: Page, lab: Lab, theme: str, proves: Proo
     short.token("query", 2).click()
     long.find("[aria-label='Next layer']").click()
     expect(long.find(READY).first).to_be_visible()
-    page.wait_for_timeout(300)
-    told = page.evaluate("run('print(json.dumps([view.layer, view.selected_queries, long.layer]))')")
-    assert json.loads(told) == [1, [2], 1]
+    ask = "run('print(json.dumps([view.layer, view.selected_queries, long.layer]))')"
+    until(page, lambda: json.loads(page.evaluate(ask)) == [1, [2], 1], "Python has heard of it")
     proves(VSCODE, "draws", "interacts", "Python hears")
     proves.look(VSCODE, page, dark=theme == "dark")
     if theme == "dark":
