@@ -7,15 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnwidget import answers, description, rerun
+from attnwidget import answers, rerun
 from attnwidget.answers.statistics import of_corpus
 from attnwidget.attention import Attention
 from attnwidget.called import OF_CAPTURE, captured, check_names
-from attnwidget.compared import ComparedView
+from attnwidget.held import HeldView
 from attnwidget.holdings import HOLDINGS
-from attnwidget.packing import packed
 from attnwidget.requests import Requests
-from attnwidget.state import BINARY, CODE, LARGE
 
 if TYPE_CHECKING:
     from attnwidget.statistics.corpus import HeadProfile
@@ -26,8 +24,6 @@ ALL_AT_ONCE = 2 * 2**20
 _BUNDLE = Path(__file__).parent / "static" / "widget.js"
 # Python stays usable in a source tree that was never built; the page then says what is missing.
 _NOT_BUILT = "export default { render({ el }) { el.textContent = 'attnwidget: run npm run build in js/ first.'; } };"
-#: The code of a closed view.
-_NOTHING = "export default { render() {} };"
 
 
 def _code() -> Path | str:
@@ -40,7 +36,7 @@ def _code() -> Path | str:
     return _BUNDLE if os.environ.get("ANYWIDGET_HMR") == "1" else _BUNDLE.read_text(encoding="utf-8")
 
 
-class AttnView(ComparedView):
+class AttnView(HeldView):
     """See where a transformer looks, in any notebook.
 
     Parameters
@@ -270,77 +266,8 @@ class AttnView(ComparedView):
         HOLDINGS.add(self)
         return self
 
-    def held(self) -> Attention | None:
-        """The capture this view keeps in memory, if any; for the budget of :mod:`attnwidget.holdings`."""
-        return self._data
-
-    def release(self) -> None:
-        """Let go of the capture: what the page has stays, further layers and `run` need the model."""
-        self._data = self._other = None
-        self._requests.forget()
-        self.set_trait("status", "released")
-
-    def close(self) -> None:
-        """Close the widget on every page and let go of its capture."""
-        if (requests := getattr(self, "_requests", None)) is not None:
-            requests.stop()
-            HOLDINGS.drop(self)
-            self._data = self._other = None
-            self._drawn.clear()
-            if self.comm is not None:
-                self._empty()
-        super().close()
-
-    def _empty(self) -> None:
-        """Let go of all that is large on every page too: hosts keep the model of a closed widget, as it was last."""
-        self._complete = False
-        with self.hold_sync():
-            for name in (*BINARY, *CODE, *LARGE):
-                self.set_trait(name, type(getattr(self, name))())
-            # Half of what would be left: each model has a text of the code of its own.
-            self.set_trait("_esm", _NOTHING)
-        # Backbone's models keep what they had before the last change as well.
-        self.send_state("status")
-
-    def _show(self, data: Attention, wanted: object) -> None:
-        """Set every trait that follows from the capture, and bring the others to what it has."""
-        tokens, stacks = description.tokens_and_stacks(data)
-        new_text = tokens != self.tokens
-        # A title of the reader's own stays.
-        title = description.title(data) if self.title == self._own_title else self.title
-        self._data, self._of_model, self._own_title = data, data.model_name, description.title(data)
-        self._requests.forget()
-        self._drawn.clear()
-        name = wanted if isinstance(wanted, str) and wanted in data.stacks else next(iter(data.stacks))
-        layers = data.stacks[name].layers
-        first = next((index for index, info in enumerate(layers) if info.heads), 0)
-        layer = self.layer if self.layer < len(layers) and self.stacks else first
-        for trait, value in (
-            ("tokens", tokens),
-            ("stacks", stacks),
-            ("notes", [description.clean(note) for note in data.notes]),
-            ("status", ""),
-            ("title", title),
-            ("stack", name),
-            ("layer", layer),
-        ):
-            self.set_trait(trait, value)
-        self._drop_missing()
-        if new_text:
-            self.selected_queries = []
-            self.selected_keys = []
-
     def _at_once(self) -> int:
         return ALL_AT_ONCE
-
-    def _pack(self, data: Attention) -> None:
-        """Set the bytes: every layer if they are few, else the layer shown now."""
-        container, self._complete = packed(data, self.stack, self.layer, self._at_once())
-        self.set_trait("attention", container)
-
-    def _tell_image(self) -> None:
-        """Show the picture whose patches are the tokens, where there is one."""
-        self.set_trait("image", b"" if self._data is None else self._data.image)
 
     # ---- requests of the page
 
