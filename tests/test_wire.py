@@ -98,12 +98,13 @@ def test_blocks_come_back(arrays: dict[str, NDArray[Any]]) -> None:
         assert (container.numbers(name) == values.astype(np.float32)).all()
 
 
-def test_blocks_that_do_not_shrink_are_stored_raw() -> None:
+def test_blocks_that_do_not_shrink_and_tiny_ones_are_stored_raw() -> None:
     packer = Packer()
-    packer.add("noise", Block([np.random.default_rng(0).bytes(64)], "u1", (64,), {}))
-    packer.add("zeros", Block([bytes(64)], "u1", (64,), {}))
+    packer.add("noise", Block([np.random.default_rng(0).bytes(1000)], "u1", (1000,), {}))
+    packer.add("zeros", Block([bytes(1000)], "u1", (1000,), {}))
+    packer.add("few", Block([bytes(64)], "u1", (64,), {}))
     container = Container(packer.pack())
-    assert [info["codec"] for info in container.blocks.values()] == ["raw", "deflate"]
+    assert [info["codec"] for info in container.blocks.values()] == ["raw", "deflate", "raw"]
 
 
 def test_offsets_hold_however_long_the_header_is() -> None:

@@ -17,6 +17,8 @@ MAGIC = b"ATTN"
 VERSION = 1
 _START = 12
 _ALIGNMENT = 8
+#: Bytes of a block that stay as they are: for a page, to inflate a block takes longer than to read twice as many.
+_FEW = 512
 #: Of entries along an axis. And the largest ratio that deflate reaches: an announcement beyond it is not believed.
 _MOST = 2**32
 _MOST_INFLATED = 1032
@@ -111,9 +113,8 @@ class Packer:
 
     def add(self, name: str, block: Block) -> None:
         size = sum(map(len, block.parts))
-        stored = _deflate(block.parts, block.text)
-        codec = "deflate"
-        if len(stored) >= size:
+        stored, codec = (b"", "raw") if size <= _FEW else (_deflate(block.parts, block.text), "deflate")
+        if codec == "raw" or len(stored) >= size:
             stored, codec = b"".join(block.parts), "raw"
         entry = {"length": len(stored), "size": size, "codec": codec, "dtype": block.dtype, "shape": list(block.shape)}
         self._blocks[name] = ({**entry, **block.extra}, stored)

@@ -219,22 +219,30 @@ export class Data {
     if (!known) {
       known = signal<Shares>(new Array(layers).fill(undefined));
       this.sharesOf.set(stack, known);
-      for (let layer = 0; layer < layers; layer++) void this.readShares(stack, layer, known);
+      void this.readShares(
+        stack,
+        Array.from({ length: layers }, (_, layer) => layer),
+        known,
+      );
     }
     return known;
   }
 
-  private async readShares(stack: string, layer: number, into: Signal<Shares>): Promise<void> {
-    const container = this.containerOf(stack, layer);
-    const name = `shares/${stack}/${layer}`;
-    const shape = container?.block(name)?.shape;
-    if (!container || !shape?.[0]) return;
-    try {
-      const shares = await readNumbers(container, name, shape);
-      into.value = into.value.map((old, at) => (at === layer ? shares : old));
-    } catch (error) {
-      this.error.value = plain(error);
-    }
+  private async readShares(stack: string, layers: readonly number[], into: Signal<Shares>): Promise<void> {
+    const read = async (layer: number) => {
+      const container = this.containerOf(stack, layer);
+      const name = `shares/${stack}/${layer}`;
+      const shape = container?.block(name)?.shape;
+      if (!container || !shape?.[0]) return undefined;
+      try {
+        return await readNumbers(container, name, shape);
+      } catch (error) {
+        this.error.value = plain(error);
+      }
+    };
+    // Told all at once: what shows them is drawn anew each time.
+    const come = new Map(await Promise.all(layers.map(async (layer) => [layer, await read(layer)] as const)));
+    into.value = into.value.map((old, layer) => come.get(layer) ?? old);
   }
 
   /**
@@ -298,7 +306,7 @@ export class Data {
       const pictures = this.overviews.get(name);
       if (pictures) void this.readPictures(container, stack, layer, pictures);
       const shares = this.sharesOf.get(stack);
-      if (shares) void this.readShares(stack, layer, shares);
+      if (shares) void this.readShares(stack, [layer], shares);
       await this.read(container, stack, layer, state);
     } catch (error) {
       // Given up: who comes back asks again.

@@ -112,10 +112,10 @@ function render({ model, el }: RenderContext, more?: More): () => void {
 
   const data = new Data(requests, runner);
   const parts = new Parts(() => {
+    if (more) return parts.take(more);
     if (!send) throw nobody();
     send({ kind: "more" });
   });
-  if (more) parts.take(more);
   if (requests && ofOther) {
     // The mark is set by another listener of the same event.
     const look = () => {

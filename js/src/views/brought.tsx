@@ -1,6 +1,6 @@
 /** What the second part of the code draws; until it is here, that it is on its way, or what would bring it. */
 
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import type { More } from "../parts";
 import type { View } from "../view";
 import { NoKernelError } from "../wire/messages";
@@ -14,7 +14,8 @@ export function Brought({ view, children }: Props) {
   const { parts, store } = view;
   const more = parts.more.value;
   const failed = parts.failed.value;
-  useEffect(() => {
+  // Before the browser draws: an exported page has it at once.
+  useLayoutEffect(() => {
     if (!failed) parts.want();
   }, [parts, failed]);
   if (more) return children(more);

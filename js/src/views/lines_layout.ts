@@ -49,7 +49,8 @@ export function columnWidths(queries: readonly Token[], keys: readonly Token[], 
   const rows = Math.max(queries.length, keys.length);
   const [least, share] = rows * rowHeightFor(rows) > MAX_HEIGHT ? [48, 0.145] : [64, 0.2];
   const limit = Math.max(least, Math.min(170, width * share));
-  return [labelWidth(queries, limit) + VALUE_WIDTH, labelWidth(keys, limit) + VALUE_WIDTH];
+  const left = labelWidth(queries, limit) + VALUE_WIDTH;
+  return [left, keys === queries ? left : labelWidth(keys, limit) + VALUE_WIDTH];
 }
 
 /** `heads`: how many a strip has cells for. */

@@ -25,22 +25,22 @@ function digitsOf(code: number): [digits: number, power: number] {
 const CODES = FIRST_THOUSANDTH + 991;
 
 /** code → weight. */
-export const VALUES: Float32Array = Float32Array.from({ length: CODES }, (_, code) => {
-  const [digits, power] = digitsOf(code);
-  return digits / 10 ** power;
-});
+export const VALUES = new Float32Array(CODES);
 
 /** code → weight in units of 1e-8, exact: sums of these are the same in every language and order. */
-export const UNITS: Float64Array = Float64Array.from({ length: CODES }, (_, code) => {
-  const [digits, power] = digitsOf(code);
-  return digits * 10 ** (8 - power);
-});
+export const UNITS = new Float64Array(CODES);
 
 /** Halfway between code and code + 1. Both operands are exact integers, so the quotient is the same in every language. */
-const HALFWAY = Float64Array.from({ length: CODES - 1 }, (_, code) => {
+const HALFWAY = new Float64Array(CODES - 1);
+
+for (let code = 0; code < CODES; code++) {
   const [digits, power] = digitsOf(code);
-  return (2 * digits + 1) / (2 * 10 ** power);
-});
+  const parts = 10 ** power;
+  VALUES[code] = digits / parts;
+  UNITS[code] = digits * 10 ** (8 - power);
+  // The one behind the last has no place.
+  HALFWAY[code] = (2 * digits + 1) / (2 * parts);
+}
 
 /** The code of a weight; above 1 the code of 1, below 0 that of 0. */
 export function encodeWeight(w: number): number {
@@ -73,7 +73,7 @@ export function formatWeight(w: number): string {
 }
 
 /** Of a byte: its weight on a scale of 32 steps a decade, from 1e-8 on. */
-const LEVELS = Int32Array.from({ length: ESCAPE + 1 }, (_, code) => {
+const LEVELS = new Int32Array(ESCAPE + 1).map((_, code) => {
   const [digits, power] = digitsOf(code);
   return code === 0 ? 0 : Math.round(32 * Math.log10(digits)) + 32 * (8 - power);
 });
@@ -84,8 +84,7 @@ const CLASS_COUNT = 3 * WIDE;
 const [CALM, ROUGH, FIRST_SPREAD] = [80, 160, 128];
 /** Guesses lie well within ±LOWEST_GUESS, whatever the bytes are. */
 const LOWEST_GUESS = 1024;
-const CLASSES = Uint8Array.from(
-  { length: 2 * LOWEST_GUESS },
+const CLASSES = new Uint8Array(2 * LOWEST_GUESS).map(
   (_, i) => 3 * Math.min(Math.max((i - LOWEST_GUESS) >> 3, 0), WIDE - 1),
 );
 

@@ -8,7 +8,7 @@ import { expectBlock } from "./numbers";
 const SIZE = 32;
 
 /** The square root spends the 255 steps where weights are: small ones stay apart from zero. */
-const LEVEL_OF_CODE = Uint8Array.from(VALUES, (weight) => Math.round(Math.sqrt(weight) * 255));
+const LEVEL_OF_CODE = new Uint8Array(VALUES.map((weight) => Math.round(Math.sqrt(weight) * 255)));
 
 /** Where each position falls: bin i of m covers positions ⌊i·n/m⌋ up to ⌊(i+1)·n/m⌋. */
 function bins(n: number): Uint32Array {
@@ -40,7 +40,7 @@ function pool(codes: Uint16Array, shape: readonly number[]): Uint8Array {
       }
     }
   }
-  return Uint8Array.from(largest, (code) => LEVEL_OF_CODE[code] as number);
+  return new Uint8Array(largest.map((code) => LEVEL_OF_CODE[code] as number));
 }
 
 export class Overviews {
