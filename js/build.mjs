@@ -198,6 +198,7 @@ async function buildParts() {
     entryPoints: { widget: join(source, "widget.ts"), more: join(source, "more.ts") },
     format: "esm",
     splitting: true,
+    define: { ATTNWIDGET_KERNEL: "true" },
     plugins: [sheets, apart],
   });
   const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
@@ -227,6 +228,7 @@ async function buildPage() {
     ...COMMON,
     entryPoints: [join(source, "page.ts")],
     format: "iife",
+    define: { ATTNWIDGET_KERNEL: "false" },
     plugins: [sheets],
     sourcemap: args.maps ? "external" : false,
   });

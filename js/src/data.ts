@@ -27,7 +27,7 @@ export type LayerState =
   | { status: "failed"; error: string };
 
 /** Decoded layers are about three times their bytes on the wire; the ones not seen for longest go first. */
-const DECODED_LIMIT = 96 * 2 ** 20;
+export const DECODED_LIMIT = 96 * 2 ** 20;
 
 /** Rows that one request may name. */
 const MOST_ROWS = 64;
@@ -47,6 +47,8 @@ export class Data {
   private readonly failedAt = new Map<string, number>();
   /** Layers that Python was asked for. */
   private readonly asked = new Map<string, { of: string; layer: number; cancel: () => void }>();
+  /** Of these, those that nobody looks at yet. */
+  private readonly ahead = new Set<string>();
   private readonly wantedRows = new WantedRows();
   private generation = 0;
   readonly error = signal("");
@@ -99,6 +101,7 @@ export class Data {
     this.failedAt.clear();
     for (const { cancel } of this.asked.values()) cancel();
     this.asked.clear();
+    this.ahead.clear();
     this.answers.clear();
     this.container = undefined;
     this.error.value = "";
@@ -129,6 +132,7 @@ export class Data {
   /** State of a layer; asking for one the page lacks sends for it. */
   layer(stack: string, layer: number): Signal<LayerState> {
     const name = `${stack}/${layer}`;
+    this.ahead.delete(name);
     const known = this.layers.get(name);
     if (known && Date.now() - (this.failedAt.get(name) ?? Number.POSITIVE_INFINITY) < RETRY) {
       // Map order is age: put back at the young end.
@@ -272,12 +276,37 @@ export class Data {
 
   /** Of a stack only these layers are looked at: what is asked of others is given up. */
   onlyLayers(stack: string, layers: ReadonlySet<number>): void {
-    for (const [name, { of, layer, cancel }] of this.asked) {
-      if (of === stack && layers.has(layer)) continue;
-      this.asked.delete(name);
-      this.layers.delete(name);
-      cancel();
-    }
+    for (const [name, { of, layer }] of this.asked) if (of !== stack || !layers.has(layer)) this.giveUp(name);
+  }
+
+  /** Whether nothing is on its way from Python. */
+  get idle(): boolean {
+    return this.requests?.idle ?? true;
+  }
+
+  /** Sends for a layer that nobody looks at yet. Whether it came. */
+  async bring(stack: string, layer: number): Promise<boolean> {
+    const name = `${stack}/${layer}`;
+    if (!this.requests || this.layers.has(name) || this.containerOf(stack, layer)) return true;
+    const state = signal<LayerState>({ status: "asked" });
+    this.layers.set(name, state);
+    this.ahead.add(name);
+    await this.ask(this.requests, stack, layer, state);
+    return state.peek().status === "ready";
+  }
+
+  /** What nobody looks at is not waited for any longer. */
+  stopBringing(): void {
+    for (const name of this.ahead) this.giveUp(name);
+    this.ahead.clear();
+  }
+
+  private giveUp(name: string): void {
+    const asked = this.asked.get(name);
+    if (!asked) return;
+    this.asked.delete(name);
+    this.layers.delete(name);
+    asked.cancel();
   }
 
   private async read(container: Container, stack: string, layer: number, state: Signal<LayerState>): Promise<void> {

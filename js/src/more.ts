@@ -3,12 +3,15 @@
  * `parts.ts`), so nothing of the first part may import from here; an exported page carries both.
  */
 
+import { KERNEL } from "./kernel";
 import compare from "./styles/compare.css";
 import compareHeads from "./styles/compare_heads.css";
 import image from "./styles/image.css";
+import inputForm from "./styles/input_form.css";
 import saving from "./styles/saving.css";
 import steps from "./styles/steps.css";
 import trace from "./styles/trace.css";
+import { InputForm as Form } from "./views/input_form";
 
 export { comparedNow } from "./compare_now";
 export { Save } from "./saving/menu";
@@ -17,4 +20,7 @@ export { ImagePicture } from "./views/image";
 export { Steps } from "./views/steps";
 export { Trace } from "./views/trace";
 
-export const SHEETS = [compare, compareHeads, image, saving, steps, trace].join("\n");
+/** Nobody reads another text where there is nobody to ask. */
+export const InputForm: typeof Form = KERNEL ? Form : () => null as never;
+
+export const SHEETS = [compare, compareHeads, image, KERNEL ? inputForm : "", saving, steps, trace].join("\n");

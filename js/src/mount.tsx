@@ -2,7 +2,9 @@
 
 import { effect, Signal, untracked } from "@preact/signals";
 import { render } from "preact";
+import { bringAhead } from "./ahead";
 import type { Data } from "./data";
+import { KERNEL } from "./kernel";
 import { Parts } from "./parts";
 import { SHEET, watchPrint } from "./print";
 import type { Store } from "./store";
@@ -23,7 +25,21 @@ import { watchTheme } from "./theme";
 import { View } from "./view";
 import { App } from "./views/app";
 
-const SHEETS = [base, controls, toolbar, lines, search, strips, matrix, panel, atlas, profile, verdict, help, input];
+const SHEETS = [
+  base,
+  controls,
+  toolbar,
+  lines,
+  search,
+  strips,
+  matrix,
+  panel,
+  atlas,
+  profile,
+  verdict,
+  help,
+  KERNEL ? input : "",
+];
 
 /** Milliseconds for which a page may show nothing while it reads its first layer. */
 const PATIENCE = 250;
@@ -75,7 +91,7 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   });
 
   const view = new View(store, data, root, parts);
-  const stopFetching = view.fetchRows();
+  const ends = KERNEL ? [view.fetchRows(), bringAhead(store, data, view.signals.heads)] : [];
   const draw = () => render(<App view={view} />, root);
   // A layer that the page holds is there in a moment: what would be drawn around nothing is thrown away at once.
   const reading = () => {
@@ -101,7 +117,7 @@ export function mount(element: HTMLElement, store: Store, data: Data, signal: Ab
   signal.addEventListener("abort", () => {
     unfollow();
     undress();
-    stopFetching();
+    for (const end of ends) end();
     sizes.disconnect();
     render(null, root);
     shadow.replaceChildren();

@@ -6,6 +6,7 @@
 import { batch } from "@preact/signals";
 import { build, core } from "./core";
 import { Data } from "./data";
+import { KERNEL } from "./kernel";
 import { mount } from "./mount";
 import { type More, Parts } from "./parts";
 import { Runner } from "./run";
@@ -88,16 +89,17 @@ function render({ model, el }: RenderContext, more?: More): () => void {
   // their kernel was restarted, it throws.
   const cut = () => el.classList.contains("jupyter-widgets-disconnected");
   const nobody = () => new NoKernelError(store.t.peek()("cut"));
-  const send = model.send
-    ? (content: object) => {
-        if (cut()) throw nobody();
-        try {
-          model.send?.(content);
-        } catch {
-          throw nobody();
+  const send =
+    KERNEL && model.send
+      ? (content: object) => {
+          if (cut()) throw nobody();
+          try {
+            model.send?.(content);
+          } catch {
+            throw nobody();
+          }
         }
-      }
-    : undefined;
+      : undefined;
   const requests = send && new Requests(send, newId);
   const ofOther = send && new Requests((content) => send({ ...content, of: "b" }), newId);
   const runner = new Runner(send, newId);

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import en from "../../attnwidget/locale/en.json";
 import { CAVEATS, caveatsHere, OF_COMPARISON } from "../src/caveats";
 import { Data } from "../src/data";
+import * as more from "../src/more";
 import { mount } from "../src/mount";
+import { Parts } from "../src/parts";
 import { Runner } from "../src/run";
 import { Store } from "../src/store";
 import { cellsInView } from "../src/table";
@@ -35,7 +37,9 @@ afterEach(() => {
 function page(data: Data): ShadowRoot {
   const el = document.createElement("div");
   document.body.append(el);
-  mount(el, store, data, life.signal);
+  const parts = new Parts();
+  parts.take(more);
+  mount(el, store, data, life.signal, parts);
   if (!el.shadowRoot) throw new Error("no shadow root");
   return el.shadowRoot;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Data } from "../src/data";
 import { focusRow, select } from "../src/picture";
 import { fates, unheld } from "../src/picture/fates";
+import { VALUES } from "../src/wire/codec";
 import { Container } from "../src/wire/container";
 import { LayerWeights } from "../src/wire/layer";
 import { eventually } from "./eventually";
@@ -61,6 +62,66 @@ describe("a layer that holds only the largest cells", () => {
       }
     }
     expect(fates({ drawn: 1, below: 0, left_out: 0 }, "matrix", 0.25)).toContainEqual(["unheld", 0.25]);
+  });
+
+  /** Whole rows as Python sends them, uncompressed. */
+  function rowsOf(path: string, shape: number[], queries: number[], codes: Uint16Array): Container {
+    const asked = Uint8Array.from(queries);
+    const header = new TextEncoder().encode(
+      JSON.stringify({
+        blocks: {
+          [`rows/${path}`]: {
+            offset: 512,
+            length: codes.byteLength,
+            size: codes.byteLength,
+            codec: "raw",
+            dtype: "u2",
+            shape,
+          },
+          [`queries/${path}`]: {
+            offset: 504,
+            length: asked.length,
+            size: asked.length,
+            codec: "raw",
+            dtype: "u1",
+            shape: [asked.length],
+          },
+        },
+      }),
+    );
+    const bytes = new Uint8Array(512 + codes.byteLength);
+    bytes.set([0x41, 0x54, 0x54, 0x4e, 1]);
+    new DataView(bytes.buffer).setUint32(8, header.length, true);
+    bytes.set(header, 12);
+    bytes.set(asked, 504);
+    bytes.set(new Uint8Array(codes.buffer), 512);
+    return Container.read(bytes);
+  }
+
+  it("takes in whole rows that come later, and refuses what is none", async () => {
+    const container = Container.read(fixture("top"));
+    const [stack, layer] = first(container);
+    const weights = await LayerWeights.read(container, stack, layer);
+    const { heads, keys } = weights;
+    const shape = [heads, 2, keys];
+    const codes = Uint16Array.from({ length: heads * 2 * keys }, (_, at) => (at * 7) % 500);
+    await weights.addRows(rowsOf(`${stack}/${layer}`, shape, [3, 1], codes), stack, layer);
+    expect([0, 1, 2, 3].map((query) => weights.isWhole(query))).toEqual([false, true, false, true]);
+    for (const [query, at] of [
+      [3, 0],
+      [1, 1],
+    ] as const) {
+      for (let head = 0; head < heads; head++) {
+        const start = (head * 2 + at) * keys;
+        const expected = [...codes.subarray(start, start + keys)].map((code) => VALUES[code] as number);
+        expect([...weights.row(head, query)]).toEqual(expected);
+        expect(weights.largest(head, query)).toBe(Math.max(...expected));
+      }
+    }
+    codes[keys] = 5000;
+    await expect(weights.addRows(rowsOf(`${stack}/${layer}`, shape, [0, 2], codes), stack, layer)).rejects.toThrow(
+      "invalid cell",
+    );
   });
 
   it("is whole where it is dense", async () => {

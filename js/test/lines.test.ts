@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { paintStrokes } from "../src/paint/lines";
+import { byWeight, paintStrokes } from "../src/paint/lines";
 import type { Palette } from "../src/paint/palette";
 import type { Series } from "../src/scene";
 import type { Token } from "../src/types";
@@ -28,6 +28,13 @@ describe("directions of the focus", () => {
   it("are of the locked tokens of each side where both are locked", () => {
     expect(directions({ ...focus, locked: true }, [5, 6], true)).toEqual({ out: [3], into: [5, 6] });
     expect(directions(null, [], true)).toEqual({ out: [], into: [] });
+  });
+});
+
+describe("strokes", () => {
+  it("are painted from the lightest to the heaviest, equal ones in their order", () => {
+    const weight = new Float32Array([9, 1, 0.25, 1e-8, 0.25, 0.7, 0, 5]).subarray(1);
+    expect([...byWeight({ weight, count: 6 })]).toEqual([5, 2, 1, 3, 4, 0]);
   });
 });
 

@@ -1,13 +1,18 @@
 /** What keeps long texts bounded: rows in view, requests on their way, answers kept. */
-import { describe, expect, it } from "vitest";
+
+import { readFileSync } from "node:fs";
+import { describe, expect, it, vi } from "vitest";
+import { beside, bringAhead } from "../src/ahead";
 import { Answers } from "../src/answers";
 import { Data } from "../src/data";
 import { pictureSignals } from "../src/picture";
 import { WantedRows } from "../src/rows";
 import { Store } from "../src/store";
-import type { Token } from "../src/types";
-import type { Container } from "../src/wire/container";
+import type { Mode, Token } from "../src/types";
+import { Container } from "../src/wire/container";
 import { Requests } from "../src/wire/messages";
+import { Pace } from "../src/wire/pace";
+import { aWhile, eventually } from "./eventually";
 
 const turn = () => new Promise((go) => setTimeout(go));
 
@@ -136,5 +141,101 @@ describe("answers", () => {
     answers.to({ what: "steps", stack: "decoder", layer: 0, head: 0, query: 0 }, []);
     await turn();
     expect(sent).toHaveLength(before + 1);
+  });
+});
+
+describe("layers beside the one in view", () => {
+  const bytes = new Uint8Array(readFileSync(new URL("../../tests/fixtures/wire/top.attn", import.meta.url)));
+  const name = Container.read(bytes)
+    .names()
+    .filter((block) => block.startsWith("weights/"))
+    .at(-1);
+  const [, stack = "", held = ""] = name?.split("/") ?? [];
+
+  it("are the nearest with heads", () => {
+    expect(beside(2, [8, 8, 8, 0, 8, 8], 3)).toEqual([1, 4, 0]);
+    expect(beside(0, [8, 8], 9)).toEqual([1]);
+    expect(beside(0, [8, 8], 0)).toEqual([]);
+  });
+
+  function shown(mode: Mode = "lines") {
+    const { sent, requests } = heard();
+    const data = new Data(requests);
+    data.load(bytes);
+    const layer = Number(held);
+    const store = new Store(() => undefined);
+    const one = { heads: 2, source: "arrays", note: "" };
+    store.synced.stacks.value = [
+      { name: stack, queries: "text", keys: "text", layers: Array.from({ length: layer + 3 }, () => one) },
+    ] as unknown as typeof store.synced.stacks.value;
+    store.synced.stack.value = stack;
+    store.synced.layer.value = layer;
+    store.synced.mode.value = mode;
+    const { heads } = pictureSignals(store, data);
+    const end = bringAhead(store, data, heads, 1);
+    const asked = () => sent.filter(({ kind }) => kind === "request").map((one) => one.layer);
+    const cancelled = () => sent.filter(({ kind }) => kind === "cancel").map(({ id }) => id);
+    return { sent, requests, data, layer, store, heads, end, asked, cancelled };
+  }
+
+  it("are sent for while the reader rests, and given up for whatever the reader does", async () => {
+    const { sent, data, layer, store, heads, end, asked, cancelled } = shown();
+    await eventually(() => expect(asked()).toEqual([layer + 1]));
+    store.hover.value = { side: "query", index: 1 };
+    expect(cancelled()).toEqual([sent[0]?.id]);
+    await eventually(() => expect(asked()).toEqual([layer + 1, layer + 1]));
+    // Who goes there waits for what is on its way already.
+    store.synced.layer.value = layer + 1;
+    expect(heads.value).toMatchObject({ state: { status: "asked" } });
+    await turn();
+    expect(cancelled()).toHaveLength(1);
+    expect(asked()).toHaveLength(2);
+    expect(data.idle).toBe(false);
+    end();
+  });
+
+  it("are not sent for while something else is on its way, nor where the layers are not shown", async () => {
+    const { requests, store, heads, end, asked } = shown("heads");
+    await eventually(() => expect(heads.value).toHaveProperty("heads"));
+    await aWhile();
+    expect(asked()).toEqual([]);
+    const { cancel, promise } = requests.ask({ what: "statistics", stack });
+    promise.catch(() => undefined);
+    store.synced.mode.value = "lines";
+    await aWhile();
+    expect(asked()).toHaveLength(1);
+    cancel();
+    await eventually(() => expect(asked()).toHaveLength(2));
+    end();
+  });
+
+  it("stop where Python has none to give", async () => {
+    const { sent, requests, data, layer, end, asked } = shown();
+    await eventually(() => expect(asked()).toEqual([layer + 1]));
+    requests.receive({ kind: "reply", id: sent[0]?.id, ok: false, error: "gone" });
+    await aWhile();
+    expect(asked()).toHaveLength(1);
+    expect(data.layer(stack, layer + 1).value.status).toBe("failed");
+    end();
+  });
+});
+
+describe("long work", () => {
+  it("rests once its slice is spent", async () => {
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => now);
+    const pace = new Pace();
+    expect(pace.spent).toBe(false);
+    now = 100;
+    expect(pace.spent).toBe(true);
+    let others = false;
+    setTimeout(() => {
+      others = true;
+    });
+    await pace.rest();
+    expect(pace.spent).toBe(false);
+    vi.restoreAllMocks();
+    for (let turns = 0; turns < 1000 && !others; turns++) await pace.rest();
+    expect(others).toBe(true);
   });
 });

@@ -1,7 +1,13 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { frameSpan, pooled, rowAt } from "../src/paint/minimap";
 import { cellAt, cellWidth, shade } from "../src/paint/strips";
-import { type HeadSeries, keeping, keyStrip, queryStrip } from "../src/views/lines_numbers";
+import { Scope } from "../src/picture/scope";
+import { plainLook } from "../src/picture/select";
+import { Rows } from "../src/picture/shown";
+import { type HeadSeries, keyStrip, queryStrip } from "../src/views/lines_numbers";
+import { Container } from "../src/wire/container";
+import { LayerWeights } from "../src/wire/layer";
 import type { Overviews } from "../src/wire/overview";
 
 /** Two heads, three queries, four keys. */
@@ -77,28 +83,6 @@ describe("key strip", () => {
   });
 });
 
-describe("rows that are kept", () => {
-  it("are made once, and give the same strips", () => {
-    let made = 0;
-    const counted = heads().map((one) => ({
-      ...one,
-      series: {
-        ...one.series,
-        row: (query: number, out?: Float32Array) => {
-          made += 1;
-          return one.series.row(query, out);
-        },
-      },
-    }));
-    const kept = keeping(counted);
-    for (const keys of [null, [0], [1, 2]]) {
-      expect(queryStrip(kept, [0, 3], keys)).toEqual(queryStrip(heads(), [0, 3], keys));
-    }
-    expect(keyStrip(kept, [0, 4], [0, 1])).toEqual(keyStrip(heads(), [0, 4], [0, 1]));
-    expect(made).toBe(6);
-  });
-});
-
 describe("cells", () => {
   it("are found under the pointer, scrolled or not", () => {
     const frame = { heads: 12, cell: 6, height: 100, rowHeight: 20, scroll: 0 };
@@ -148,5 +132,35 @@ describe("minimap", () => {
     const overviews = { size: [2, 2], heads: 3, head: (at: number) => Uint8Array.from(pictures[at] ?? []) };
     expect([...pooled(overviews as unknown as Overviews, [0, 1])]).toEqual([9, 2, 8, 4]);
     expect([...pooled(overviews as unknown as Overviews, [])]).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe("strips of cells", () => {
+  it.each(["top", "whole"])("are those of the rows (%s)", async (fixture) => {
+    const bytes = readFileSync(new URL(`../../tests/fixtures/wire/${fixture}.attn`, import.meta.url));
+    const container = Container.read(new Uint8Array(bytes));
+    const name = container.names().find((block) => block.startsWith("weights/")) ?? "";
+    const [, stack = "", layer = ""] = name.split("/");
+    const weights = await LayerWeights.read(container, stack, Number(layer));
+    const scope = new Scope(plainLook(weights.queries, weights.keys));
+    const quick = Array.from({ length: weights.heads }, (_, head) => ({
+      layer: 0,
+      head,
+      series: new Rows([{ head, weights }], scope),
+    }));
+    const plain: HeadSeries[] = quick.map(({ series, ...one }) => ({
+      ...one,
+      series: {
+        row: (query, out) => series.row(query, out),
+        rowSum: (query) => series.rowSum(query),
+        isWhole: (query) => series.isWhole(query),
+      },
+    }));
+    expect(quick.every(({ series }) => series.largestOf)).toBe(true);
+    const last = Math.min(weights.queries, weights.keys);
+    expect(queryStrip(quick, [1, last], null)).toEqual(queryStrip(plain, [1, last], null));
+    expect(keyStrip(quick, [1, last], [0, 2])).toEqual(keyStrip(plain, [1, last], [0, 2]));
+    const hidden = new Scope({ ...plainLook(weights.queries, weights.keys), sinks: "leave_out", sinkKeys: [0] });
+    expect(new Rows([{ head: 0, weights }], hidden).largestOf).toBeUndefined();
   });
 });

@@ -104,9 +104,21 @@ PROBE = r"""() => {
     let frames = null;
     const each = (last) => requestAnimationFrame((now) => { frames?.push(now - last); each(now); });
     each(performance.now());
-    let sent = 0;
+    let [sent, came] = [0, 0];
+    const heard = new WeakSet();
     const send = WebSocket.prototype.send;
-    WebSocket.prototype.send = function (data) { sent = performance.now(); return send.call(this, data); };
+    WebSocket.prototype.send = function (data) {
+        if (!heard.has(this)) {
+            heard.add(this);
+            this.addEventListener("message", ({ data }) => {
+                const now = performance.now();
+                const text = typeof data === "string" ? data : new TextDecoder().decode(data.slice(0, 4000));
+                if (/"kind": ?"reply"/.test(text)) came = now;
+            });
+        }
+        sent = performance.now();
+        return send.call(this, data);
+    };
     window.probe = {
         /** When something is there, by the clock on the wall. */
         async there(selector, test = "true") {
@@ -123,11 +135,18 @@ PROBE = r"""() => {
             const holds = test && new Function("root", `return ${test}`);
             return within(new Promise((done) => host().shadowRoot.addEventListener(event, async () => {
                 const began = performance.now();
-                sent = 0;
-                const first = await painted() - began;
-                while (holds && !holds(host().shadowRoot)) await turn();
-                const last = holds ? await painted() : 0;
-                done({ first, last: last - began, asked: sent ? last - sent : 0 });
+                [sent, came] = [0, 0];
+                const first = await painted();
+                let last = first;
+                // Looked at where a frame begins, told once it is painted.
+                for (let held = !holds; !held; ) {
+                    const frame = painted();
+                    await turn();
+                    held = holds(host().shadowRoot);
+                    last = await frame;
+                }
+                const asked = sent && came ? { whole: last - sent, reply: came - sent, page: last - came } : null;
+                done({ first: first - began, last: last - began, asked });
             }, { capture: true, once: true })), `hover until ${test}`);
         },
         start() { frames = []; },
@@ -151,6 +170,8 @@ KNOWN = (
     "([...root.querySelectorAll('.tokens-key .token-value')].map(one => one.textContent))"
 )
 WHOLE = ".matrix-note[data-waiting='0']"
+#: Layers that are here.
+FOLLOWED = ".layer-bar > .layer-stack > :first-child"
 
 
 class Session:
@@ -216,6 +237,23 @@ class Session:
         ended, _ = self.told()
         self.say("forward end → lines drawn", f"{drawn - ended:.0f} ms")
 
+    def followed(self, count: int) -> None:
+        """The layers that nobody asked for, and what it is to go to one then."""
+        began, times = self.now(), []
+        self.start()
+        self.there(f".layer-bar:nth-of-type({count})", f"root.querySelectorAll('{FOLLOWED}').length == {count}")
+        self.say("the other layers, nobody asking → here", f"{self.now() - began:.0f} ms")
+        self.say("  frames meanwhile", self.frames())
+        self.start()
+        for way, layers in (("Next", range(1, count)), ("Previous", range(count - 2, -1, -1))):
+            for layer in layers:
+                began = self.now()
+                self.view.find(f"[aria-label='{way} layer']").click()
+                at = self.there(READY, f"root.querySelector('[role=spinbutton]').textContent == '{layer}'")
+                times.append(at - began)
+        self.say("  next of them → drawn", f"median {statistics.median(times):.0f}, largest {max(times):.0f} ms")
+        self.say("  frames meanwhile", self.frames())
+
     def layers(self, count: int) -> None:
         for name, ready in (("lines", READY), ("matrix", ".cells canvas[data-max]")):
             self.mode(name)
@@ -260,12 +298,12 @@ class Session:
         x, y, wide, tall = self.box(self.view.find(".tokens-query .token").nth(index))
         return x + wide / 2, y + tall / 2
 
-    def hover(self, index: int, test: str = "") -> dict[str, float]:
+    def hover(self, index: int, test: str = "") -> dict[str, Any]:
         # Beside the column first, so that each hover is one.
         x, y = self.token(index)
         self.page.evaluate("test => { window.hovered = probe.hover(test); }", test)
         self.page.mouse.move(x, y)
-        found: dict[str, float] = self.page.evaluate("window.hovered")
+        found: dict[str, Any] = self.page.evaluate("window.hovered")
         return found
 
     def hovers(self) -> None:
@@ -277,16 +315,18 @@ class Session:
         echoes = [self.page.evaluate("probe.echo()") for _ in range(21)]
         _, seen = self.told()
         echo = statistics.median(echoes)
-        messages = [one["asked"] for one in asked if one["asked"] > 0]
+        messages = [one["asked"] for one in asked if one["asked"]]
         rows = seen.get("rows", {"seconds": 0, "computed": 0})
         total = statistics.median(one["last"] for one in asked)
         self.say("hover on a row first seen → its numbers", f"{total:.0f} ms, bars of what is held at once")
         if messages:
-            beyond = statistics.median(messages) - echo
+            whole, reply, page = (statistics.median(one[part] for one in messages) for part in messages[0])
             self.say(
                 "  of that from asking",
-                f"{statistics.median(messages):.1f} ms; empty echo {echo:.1f} (min {min(echoes):.1f}); "
-                f"beyond it {beyond:.1f}; Python {rows['seconds'] / max(1, rows['computed']) * 1000:.1f} ms",
+                f"{whole:.1f} ms; empty echo {echo:.1f} (min {min(echoes):.1f}); beyond it {whole - echo:.1f}: "
+                f"{reply - echo:.1f} until the reply is there "
+                f"(Python {rows['seconds'] / max(1, rows['computed']) * 1000:.1f}), "
+                f"{page:.1f} until its numbers are painted (a frame is 16.7)",
             )
         self.page.mouse.move(2, 2)
         before, held = self.renderer.main, []
@@ -461,11 +501,13 @@ class Session:
 
 def measured(browser: Browser, lab: Lab, tokens: int, args: argparse.Namespace) -> list[tuple[str, str]]:
     session = Session(browser, lab, tokens, args.layers, args.threads)
-    only = args.only or ("opened", "layers", "hovers", "race", "window", "matrix", "modes", "wander")
+    only = args.only or ("opened", "layers", "followed", "hovers", "race", "window", "matrix", "modes", "wander")
     session.opened()
     for name in only:
         if name == "layers":
             session.layers(args.layers)
+        elif name == "followed":
+            session.followed(args.layers)
         elif name == "modes":
             session.modes(args.shots, tokens)
         elif name == "wander":
@@ -486,7 +528,9 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--rounds", type=int, default=12, help="of the wander")
-    parser.add_argument("--only", nargs="+", help="parts to measure: layers hovers race window matrix modes wander")
+    parser.add_argument(
+        "--only", nargs="+", help="parts to measure: layers followed hovers race window matrix modes wander"
+    )
     parser.add_argument("--shots", type=Path, help="folder for a picture of each mode")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for live_cost.md")
     args = parser.parse_args()

@@ -259,6 +259,7 @@ def test_the_minimap_moves_the_window(opened: Opened, long_view: AttnView) -> No
     shown.page.mouse.down()
     shown.page.mouse.move(x, box["y"] + box["height"] * 0.75, steps=4)
     shown.page.mouse.up()
+    expect(frame).to_have_attribute("aria-valuenow", re.compile(r"^6[4-6]\d$"))
     first, last = rows_in_view(shown)
     assert abs((first + last) / 2 - 0.75 * LONG) < 12
     frame.focus()

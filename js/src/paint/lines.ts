@@ -25,6 +25,9 @@ export interface LinesLook {
   dimmed?: (key: number) => boolean;
 }
 
+/** More than there are strokes; with the 30 bits of a weight below 2 before it still a whole number. */
+const PLACES = 2 ** 23;
+
 /** How strong strokes to dimmed keys are drawn. */
 const DIM = 0.18;
 
@@ -41,9 +44,11 @@ function colour(strokes: Strokes, index: number, look: LinesLook): Rgb {
 }
 
 /** Order of painting: heavier strokes last, on top. */
-function byWeight(strokes: Strokes): Uint32Array {
-  const order = Uint32Array.from({ length: strokes.count }, (_, index) => index);
-  return order.sort((a, b) => (strokes.weight[a] ?? 0) - (strokes.weight[b] ?? 0));
+export function byWeight({ weight, count }: Pick<Strokes, "weight" | "count">): Uint32Array {
+  // Bits of positive floats ascend with their values: as one number, bits before index, they are sorted natively.
+  const bits = new Uint32Array(weight.buffer, weight.byteOffset, count);
+  const order = Float64Array.from(bits, (bit, index) => bit * PLACES + index).sort();
+  return Uint32Array.from(order, (one) => one % PLACES);
 }
 
 /** A few strokes may be strong; thousands would make a blot. */

@@ -15,7 +15,7 @@ export interface Look {
   causal: boolean;
 }
 
-export const isText = (token: Token): boolean => token.kind === "word" || token.kind === "punct";
+const isText = (token: Token): boolean => token.kind === "word" || token.kind === "punct";
 
 /** Segments of the queries and the keys that a pair filter lets pass; undefined for everything. */
 function segmentsOf(pair: PairFilter): readonly [query: number, key: number] | undefined {
@@ -41,6 +41,7 @@ export class Scope {
   readonly removesSinks: boolean;
   /** Keys that the pair filter leaves out. */
   readonly hidesPair: boolean;
+  private special: Uint8Array | undefined;
 
   constructor(readonly look: Look) {
     const { axes, sinks, sinkKeys, pair } = look;
@@ -54,6 +55,12 @@ export class Scope {
     const kept = segments ? axes.keys.map(inSegment(segments[1])) : undefined;
     this.hidden = this.sinks.map((sink, key) => ((this.removesSinks && sink) || (kept && !kept[key]) ? 1 : 0));
     this.hidesAny = this.hidden.includes(1);
+  }
+
+  /** Keys that are no part of the text. */
+  get isSpecial(): Uint8Array {
+    this.special ??= Uint8Array.from(this.look.axes.keys, (key) => (isText(key) ? 0 : 1));
+    return this.special;
   }
 
   shows(query: number): boolean {

@@ -7,9 +7,8 @@
  */
 
 import type { Series } from "../scene";
-import type { Token } from "../types";
 import type { LayerWeights } from "../wire/layer";
-import { isText, type Scope } from "./scope";
+import type { Scope } from "./scope";
 import { fold, scale, total } from "./sums";
 
 /** What `Rows` needs of a layer; `LayerWeights` has it. */
@@ -22,6 +21,7 @@ export type HeadRows = Pick<
   | "row"
   | "add"
   | "each"
+  | "largest"
   | "weight"
   | "rowSum"
   | "kindSums"
@@ -53,19 +53,20 @@ interface Made {
 
 /** Some heads of one stack as one series. */
 export class Rows implements Series {
-  private readonly piece: Float32Array;
+  private piece: Float32Array | undefined;
   private readonly made: (Made | undefined)[] | undefined;
   /** Whether every cell of every row is held. */
   private readonly dense: boolean;
   /** Heads of one layer are added up in one go. */
   private readonly byLayer = new Map<HeadRows, number[]>();
-  private readonly kinds: Uint8Array;
   private readonly exact: boolean;
   /**
    * Whether single cells are what a few numbers of each head make them, without their row: a question about one key of
    * every row of a long text then costs no more than its answer.
    */
   readonly direct: boolean;
+  /** The largest cell of a row, where it and single cells can be told without making the row. */
+  readonly largestOf: ((query: number) => number) | undefined;
   private last: { query: number; whole: boolean; made: Made } | undefined;
   /** A head whose rows are shown as they are held: reading one again is no slower than keeping it. */
   private readonly plain: HeadOf | undefined;
@@ -76,16 +77,15 @@ export class Rows implements Series {
   ) {
     const { axes, measure, aggregate } = scope.look;
     for (const { weights, head } of heads) this.byLayer.set(weights, [...(this.byLayer.get(weights) ?? []), head]);
-    const { edges } = axes.units.key;
-    this.piece = new Float32Array(edges.at(-1) ?? 0);
     this.dense = [...this.byLayer.keys()].every(({ form }) => form === "dense");
     this.made = this.dense && axes.queries.length * axes.keys.length <= MOST_KEPT ? [] : undefined;
-    this.kinds = Uint8Array.from(axes.keys, ({ kind }) => (isText({ kind } as Token) ? 0 : 1));
     this.exact = measure === "weight" && (aggregate !== "max" || heads.length === 1);
     const sums = measure === "weight" || heads.every(({ weights }) => weights.form === "top" && weights.normsOf);
     this.direct = sums && !axes.folded && (aggregate !== "max" || heads.length === 1);
     const as = measure === "weight" && !axes.folded && !scope.rows && !scope.hidesAny;
     this.plain = as && heads.length === 1 ? heads[0] : undefined;
+    const { plain } = this;
+    this.largestOf = plain && ((query) => plain.weights.largest(plain.head, query));
   }
 
   row(query: number, out: Float32Array = new Float32Array(this.scope.look.axes.keys.length)): Float32Array {
@@ -191,13 +191,14 @@ export class Rows implements Series {
     const written = this.scope.look.measure === "contribution";
     const { axes } = this.scope.look;
     // Where nothing is folded the cells are added up in their place: rows of long texts are made many at a time.
-    const into = axes.folded ? this.piece : out;
+    if (axes.folded) this.piece ??= new Float32Array(axes.units.key.edges.at(-1) ?? 0);
+    const into = (axes.folded && this.piece) || out;
     into.fill(0);
     for (const { weights, head } of heads) {
       const norms = written ? weights.valueNorms(head) : undefined;
       for (const position of positions) weights.add(head, position, into, norms);
     }
-    const sum = axes.folded ? fold(this.piece, axes.units.key, out) : total(out);
+    const sum = into === out ? total(out) : fold(into, axes.units.key, out);
     if (!written) return sum;
     let whole = 0;
     for (const { weights, head } of heads) {
@@ -262,10 +263,10 @@ export class Rows implements Series {
 
   /** Mass of the row on sinks: exact where exact sums are held. */
   private onSinks(query: number, row: Float32Array): number {
-    const { sinks, look } = this.scope;
+    const { sinks, look, isSpecial } = this.scope;
     let mass = 0;
     for (let key = 0; key < row.length; key++) {
-      if (sinks[key] && !(this.exact && this.kinds[key])) mass += row[key] as number;
+      if (sinks[key] && !(this.exact && isSpecial[key])) mass += row[key] as number;
     }
     if (!this.exact) return mass;
     const positions = look.axes.positions("query", query);

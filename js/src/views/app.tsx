@@ -2,6 +2,7 @@
 
 import { COMPARED_MODES } from "../caveats";
 import { Heads } from "../controls/heads";
+import { KERNEL } from "../kernel";
 import { sidesNow } from "../sides";
 import type { Mode } from "../types";
 import type { View } from "../view";
@@ -90,7 +91,7 @@ export function App({ view }: { view: View }) {
       }}
     >
       <Toolbar view={view} />
-      <InputBox view={view} />
+      {KERNEL && <InputBox view={view} />}
       {WITH_HEADS.has(mode) && <Heads view={view} />}
       {store.message.value && (
         <p class="message" role="alert">

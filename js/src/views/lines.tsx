@@ -78,10 +78,11 @@ export function Lines({ view, width }: { view: View; width: number }) {
       scroll.value = to;
       showWindow(rowsAt(at, rows, Math.min(to, height - shown)).seen);
     });
-  const scrollTo = (to: number) => {
+  /** `dragged`: drawn when the browser tells of it, once a frame, however often the pointer has moved till then. */
+  const scrollTo = (to: number, dragged = false) => {
     if (!scroller.current) return;
     scroller.current.scrollTop = Math.round(to / rowHeight) * rowHeight;
-    scrolledTo(scroller.current.scrollTop);
+    if (!dragged) scrolledTo(scroller.current.scrollTop);
   };
   /** Puts a token into the middle, unless it is in view. */
   const reveal = (index: number) => {
@@ -224,7 +225,7 @@ export function Lines({ view, width }: { view: View; width: number }) {
             queriesMarked={split.out}
             keysMarked={split.into}
             finds={search.marks("query")}
-            onMove={(to) => scrollTo(to * rowHeight)}
+            onMove={(to, dragged) => scrollTo(to * rowHeight, dragged)}
           />
         )}
         {edge("under", [end, keys.length])}

@@ -9,7 +9,7 @@ import { Rows } from "../picture/shown";
 import { type Strokes, strokes } from "../scene";
 import type { HeadAddress } from "../types";
 import type { View } from "../view";
-import { ends, type HeadSeries, incomingStrokes, keeping, keyStrip, queryStrip, type Range } from "./lines_numbers";
+import { ends, type HeadSeries, incomingStrokes, keyStrip, queryStrip, type Range } from "./lines_numbers";
 
 /** Milliseconds that a long text has to rest before its strips are made anew. */
 const REST = 80;
@@ -174,19 +174,8 @@ export function useStrips(view: View, split: Directions, visible: Range, long: b
     // Not that of the selection: it changes with every head that is hovered, and its rows would be made again.
     const scope = new Scope(look);
     const heads = headsOf(shown.heads, pinned).map((one) => ({ ...one, series: new Rows([one], scope) }));
-    return long ? keeping(heads) : heads;
-  }, [
-    long,
-    long && arrived,
-    chosen,
-    pinned,
-    look?.axes,
-    look?.measure,
-    look?.sinks,
-    look?.pair,
-    look?.sinkKeys,
-    look?.causal,
-  ]);
+    return heads;
+  }, [chosen, pinned, look?.axes, look?.measure, look?.sinks, look?.pair, look?.sinkKeys, look?.causal]);
 
   const rows = signals.rows.value;
   const queries = look?.axes.queries.length ?? 0;

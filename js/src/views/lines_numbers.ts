@@ -8,30 +8,7 @@ export interface HeadSeries {
   layer: number;
   head: number;
   /** Where only the largest cells of a row are held, a zero is a zero in whole rows alone. */
-  series: Series & { isWhole?(query: number): boolean };
-}
-
-/** Cells kept of all heads together: 16 MB. */
-const MOST_KEPT = 2 ** 22;
-
-/** The same heads, with rows kept once made: in a long text every hover asks for all the rows in view again. */
-export function keeping(heads: readonly HeadSeries[]): HeadSeries[] {
-  return heads.map((one) => {
-    const kept = new Map<number, Float32Array>();
-    const { series } = one;
-    const row = (query: number): Float32Array => {
-      let made = kept.get(query);
-      if (!made) {
-        made = series.row(query);
-        if ((kept.size + 1) * made.length * heads.length > MOST_KEPT) kept.clear();
-        kept.set(query, made);
-      }
-      return made;
-    };
-    const isWhole = (query: number) => series.isWhole?.(query) ?? true;
-    const at = series.at && ((query: number, key: number) => series.at?.(query, key) ?? 0);
-    return { ...one, series: { row, at, rowSum: (query) => series.rowSum(query), isWhole } };
-  });
+  series: Series & { isWhole?(query: number): boolean; largestOf?: ((query: number) => number) | undefined };
 }
 
 /** Positions, end exclusive. */
@@ -52,6 +29,7 @@ export function queryStrip(heads: readonly HeadSeries[], range: Range, keys: rea
     for (let query = first; query < end; query++) {
       let value = 0;
       if (keys) for (const key of keys) value += series.at?.(query, key) ?? series.row(query)[key] ?? 0;
+      else if (series.largestOf) value = series.largestOf(query);
       else {
         buffer = series.row(query, buffer);
         value = largest(buffer);
@@ -71,10 +49,12 @@ export function keyStrip(heads: readonly HeadSeries[], range: Range, rows: reado
   heads.forEach(({ series }, h) => {
     let whole = true;
     for (const query of rows) {
-      buffer = series.row(query, buffer);
+      if (!series.largestOf) buffer = series.row(query, buffer);
       whole &&= series.isWhole?.(query) ?? true;
-      for (let key = first, at = h; key < end; key++, at += heads.length)
-        values[at] = (values[at] as number) + (buffer[key] as number) / rows.length;
+      for (let key = first, at = h; key < end; key++, at += heads.length) {
+        const cell = series.largestOf ? series.at?.(query, key) : buffer?.[key];
+        values[at] = (values[at] as number) + (cell ?? 0) / rows.length;
+      }
     }
     if (whole) return;
     for (let at = h; at < values.length; at += heads.length) if (values[at] === 0) values[at] = Number.NaN;

@@ -19,7 +19,7 @@ interface Props {
   keysMarked: readonly number[];
   finds: ReadonlySet<number>;
   /** Put this row at the top. */
-  onMove: (first: number) => void;
+  onMove: (first: number, dragged: boolean) => void;
 }
 
 export function Minimap(props: Props) {
@@ -59,7 +59,7 @@ export function Minimap(props: Props) {
   }, [picture, width, height, rows, queries, keys, first, end, queriesMarked, keysMarked, finds, palette]);
 
   const inView = end - first;
-  const go = (to: number) => onMove(Math.max(0, Math.min(rows - inView, to)));
+  const go = (to: number, dragged = false) => onMove(Math.max(0, Math.min(rows - inView, to)), dragged);
   const start = useRef(0);
   const drag = (event: PointerEvent, begin: boolean) => {
     const target = event.currentTarget as HTMLElement;
@@ -71,7 +71,7 @@ export function Minimap(props: Props) {
       // Taken by its frame, the frame stays under the pointer; elsewhere it comes to the pointer.
       start.current = y >= top && y <= top + tall ? row - first : Math.floor(inView / 2);
     }
-    go(row - start.current);
+    go(row - start.current, true);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const to = {

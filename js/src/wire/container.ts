@@ -3,6 +3,8 @@
  * layer it shows. The layout is written down once, in attnwidget/wire/__init__.py; the writer is Python only.
  */
 
+import type { Pace } from "./pace";
+
 /** Malformed or truncated bytes; the message is plain enough for a status line. */
 export class WireError extends Error {
   override name = "WireError";
@@ -76,13 +78,25 @@ function checkBlock(name: string, entry: unknown, total: number): BlockInfo {
   return entry as BlockInfo;
 }
 
-/** Inflate a zlib stream into exactly `size` bytes. A stream that would give more is cut off, not followed. */
-async function inflate(data: Uint8Array, size: number): Promise<Uint8Array> {
+/** Bytes that are given to be inflated at a time: browsers inflate them on the thread that also draws. */
+const PIECE = 2 ** 17;
+
+/**
+ * Inflate a zlib stream into exactly `size` bytes. A stream that would give more is cut off, not followed. With a `pace`
+ * it takes its rests.
+ */
+async function inflate(data: Uint8Array, size: number, pace?: Pace): Promise<Uint8Array> {
   const stream = new DecompressionStream("deflate");
   const writer = stream.writable.getWriter();
   // Failures of the writing half show in the reading half, where they are caught; here they must not go unhandled.
-  writer.write(data as Uint8Array<ArrayBuffer>).catch(() => undefined);
-  writer.close().catch(() => undefined);
+  const feed = async () => {
+    for (let at = 0; at < data.length; at += PIECE) {
+      if (pace?.spent) await pace.rest();
+      await writer.write(data.subarray(at, at + PIECE) as Uint8Array<ArrayBuffer>);
+    }
+    await writer.close();
+  };
+  feed().catch(() => undefined);
   const reader = stream.readable.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   const out = new Uint8Array(size);
   let filled = 0;
@@ -149,13 +163,13 @@ export class Container {
   }
 
   /** The inflated bytes of a block. A raw block is a view into the container, so do not write into it. */
-  async bytes(name: string): Promise<Uint8Array> {
+  async bytes(name: string, pace?: Pace): Promise<Uint8Array> {
     const info = this.#blocks.get(name);
     if (info === undefined) throw new WireError(`the attention data holds no block ${JSON.stringify(name)}`);
     const stored = this.#data.subarray(info.offset, info.offset + info.length);
     if (info.codec === "raw") return stored;
     try {
-      return await inflate(stored, info.size);
+      return await inflate(stored, info.size, pace);
     } catch (error) {
       const why = error instanceof WireError ? error.message : "its compressed bytes are damaged";
       throw new WireError(`block ${JSON.stringify(name)} of the attention data cannot be read: ${why}`);

@@ -3,6 +3,7 @@
 import { CODE_COUNT, decodeDense, UNITS, VALUES } from "./codec";
 import { type BlockInfo, type Container, WireError } from "./container";
 import { expectBlock, readNumbers } from "./numbers";
+import { Pace } from "./pace";
 
 /** Kinds of key in the order of the sums: cls, sep, punct, other, word (KINDS of scene.ts). */
 const KIND_COUNT = 5;
@@ -15,7 +16,10 @@ type Cells =
   | { form: "dense"; codes: Uint16Array }
   | { form: "top"; codes: Uint16Array; index: Uint32Array; perRow: number };
 
-function readTop(bytes: Uint8Array, info: BlockInfo, name: string, queries: number): Cells {
+/** Cells between two looks at the clock. */
+const OFTEN = 2 ** 14;
+
+async function readTop(bytes: Uint8Array, info: BlockInfo, name: string, queries: number, pace: Pace): Promise<Cells> {
   const [heads = 0, , keys = 0] = info.shape;
   const perRow = info.keys ?? 0;
   const count = heads * queries * perRow;
@@ -25,11 +29,13 @@ function readTop(bytes: Uint8Array, info: BlockInfo, name: string, queries: numb
   }
   const index = new Uint32Array(count);
   const codes = new Uint16Array(count);
+  let key = 0;
   for (let i = 0; i < count; i++) {
+    if (i % OFTEN === 0 && pace.spent) await pace.rest();
     let step = 0;
     for (let plane = width - 1; plane >= 0; plane--) step = step * 256 + (bytes[plane * count + i] as number);
     const first = i % perRow === 0;
-    const key = first ? step : (index[i - 1] as number) + step;
+    key = first ? step : key + step;
     const at = width * count + i;
     const code = (bytes[at] as number) + 256 * (bytes[at + count] as number);
     if (key >= keys || code >= CODE_COUNT || (step === 0 && !first)) {
@@ -54,12 +60,19 @@ const SUM_STEPS = 2 ** 16;
  * Exact sums [rows, kinds] from the block of sums [kinds, rows]: what the rounded cells add up to, corrected by what is
  * stored. In the place of the last kind the row's total is stored, so the many cells of that kind are not added up.
  */
-function exactSums(cells: Cells, planes: Float32Array, kinds: Float32Array, rows: number): Float32Array {
+async function exactSums(
+  cells: Cells,
+  planes: Float32Array,
+  kinds: Float32Array,
+  rows: number,
+  pace: Pace | undefined,
+): Promise<Float32Array> {
   const out = new Float32Array(rows * KIND_COUNT);
   const units = new Float64Array(KIND_COUNT);
   const last = KIND_COUNT - 1;
   const added = Uint32Array.from(kinds.keys()).filter((key) => (kinds[key] as number) < last);
   for (let row = 0; row < rows; row++) {
+    if (row % 1024 === 0 && pace?.spent) await pace.rest();
     units.fill(0);
     const [start, end] = span(cells, row, kinds.length);
     const count = cells.form === "dense" ? added.length : end - start;
@@ -84,8 +97,8 @@ function exactSums(cells: Cells, planes: Float32Array, kinds: Float32Array, rows
 
 export class LayerWeights {
   readonly #cells: Cells;
-  /** Whole rows of a "top" layer that came later: query → codes [heads, keys]. */
-  readonly #rows = new Map<number, Uint16Array>();
+  /** Whole rows of a "top" layer that came later: query → codes [heads, keys], and each head's largest. */
+  readonly #rows = new Map<number, { codes: Uint16Array; most: Uint16Array }>();
   readonly #sums: Float32Array;
   readonly #entropy: Float32Array | undefined;
   readonly #valueNorms: Float32Array | undefined;
@@ -136,22 +149,25 @@ export class LayerWeights {
           : undefined;
     const info = expectBlock(c, name, [-1, -1, -1]);
     const [heads = 0, queries = 0, keys = 0] = info.shape;
+    // Of a long text the page is in use meanwhile; a short one is there sooner in one go.
+    const pace = info.form === "top" ? new Pace() : undefined;
+    const numbers = (block: string, shape: readonly number[]) => readNumbers(c, block, shape, pace);
     const [bytes, kinds, planes, entropy, norms, written] = await Promise.all([
-      c.bytes(name),
-      readNumbers(c, `kinds/${stack}`, [keys]),
-      readNumbers(c, `${ofWeights ? "sums" : "rollout_sums"}/${path}`, [KIND_COUNT, heads, queries]),
-      ofWeights && c.has(`entropy/${path}`) ? readNumbers(c, `entropy/${path}`, [heads, queries]) : undefined,
-      normsOf &&
-        readNumbers(c, `${normsOf === "written" ? "value_norms" : "plain_value_norms"}/${path}`, [heads, keys]),
-      ofWeights && c.has(`written/${path}`) ? readNumbers(c, `written/${path}`, [heads, queries]) : undefined,
+      c.bytes(name, pace),
+      numbers(`kinds/${stack}`, [keys]),
+      numbers(`${ofWeights ? "sums" : "rollout_sums"}/${path}`, [KIND_COUNT, heads, queries]),
+      ofWeights && c.has(`entropy/${path}`) ? numbers(`entropy/${path}`, [heads, queries]) : undefined,
+      normsOf && numbers(`${normsOf === "written" ? "value_norms" : "plain_value_norms"}/${path}`, [heads, keys]),
+      ofWeights && c.has(`written/${path}`) ? numbers(`written/${path}`, [heads, queries]) : undefined,
     ]);
-    const cells: Cells =
-      info.form === "top"
-        ? readTop(bytes, info, name, queries)
-        : { form: "dense", codes: decodeDense(bytes, info.shape, info.large ?? 0, info.classes ?? []) };
+    const cells: Cells = pace
+      ? await readTop(bytes, info, name, queries, pace)
+      : { form: "dense", codes: decodeDense(bytes, info.shape, info.large ?? 0, info.classes ?? []) };
     if (kinds.some((kind) => kind >= KIND_COUNT))
       throw new WireError("the attention data names an unknown kind of key");
-    const sums = exactSums(cells, planes, kinds, heads * queries);
+    const sums = await exactSums(cells, planes, kinds, heads * queries, pace);
+    // What is drawn now has a task of its own.
+    if (pace) await pace.rest();
     return new LayerWeights(heads, queries, keys, cells, sums, entropy, norms, normsOf, written);
   }
 
@@ -189,18 +205,20 @@ export class LayerWeights {
     const info = expectBlock(c, name, [this.heads, -1, this.keys]);
     const [, count = 0] = info.shape;
     const queries = await readNumbers(c, `queries/${stack}/${layer}`, [count]);
-    const codes = await readNumbers(c, name, info.shape);
-    if (codes.some((code) => code >= CODE_COUNT)) {
-      throw new WireError(`block ${JSON.stringify(name)} has an invalid cell`);
-    }
+    const cells = await readNumbers(c, name, info.shape);
     queries.forEach((query, at) => {
-      const row = new Uint16Array(this.heads * this.keys);
-      for (let head = 0; head < this.heads; head++) {
+      const codes = new Uint16Array(this.heads * this.keys);
+      const most = Uint16Array.from({ length: this.heads }, (_, head) => {
         const start = (head * count + at) * this.keys;
-        row.set(codes.subarray(start, start + this.keys), head * this.keys);
-      }
+        const row = cells.subarray(start, start + this.keys);
+        codes.set(row, head * this.keys);
+        let largest = 0;
+        for (let key = 0; key < row.length; key++) if ((row[key] as number) > largest) largest = row[key] as number;
+        if (largest >= CODE_COUNT) throw new WireError(`block ${JSON.stringify(name)} has an invalid cell`);
+        return largest;
+      });
       this.#rows.delete(query);
-      this.#rows.set(query, row);
+      this.#rows.set(query, { codes, most });
     });
     // A sweep over a long text must not pile up what was seen once; what came now is looked at.
     for (const query of this.#rows.keys()) {
@@ -221,7 +239,7 @@ export class LayerWeights {
     const row = this.#row(head, query);
     if (!(key >= 0 && key < this.keys)) throw new RangeError(`key ${key}: there are ${this.keys} keys`);
     const whole = this.#rows.get(query);
-    if (whole) return VALUES[whole[head * this.keys + key] as number] as number;
+    if (whole) return VALUES[whole.codes[head * this.keys + key] as number] as number;
     const cells = this.#cells;
     if (cells.form === "dense") return VALUES[cells.codes[row * this.keys + key] as number] as number;
     for (let i = row * cells.perRow, end = i + cells.perRow; i < end && (cells.index[i] as number) <= key; i++) {
@@ -249,8 +267,21 @@ export class LayerWeights {
   #whole(head: number, query: number): [codes: Uint16Array, start: number] | undefined {
     const cells = this.#cells;
     if (cells.form === "dense") return [cells.codes, (head * this.queries + query) * this.keys];
-    const codes = this.#rows.get(query);
-    return codes && [codes, head * this.keys];
+    const whole = this.#rows.get(query);
+    return whole && [whole.codes, head * this.keys];
+  }
+
+  /** The largest cell of a row that is held. */
+  largest(head: number, query: number): number {
+    const row = this.#row(head, query);
+    const whole = this.#rows.get(query);
+    if (whole) return VALUES[whole.most[head] as number] as number;
+    // Codes ascend with the weights.
+    let most = 0;
+    const { codes } = this.#cells;
+    const [start, end] = span(this.#cells, row, this.keys);
+    for (let i = start; i < end; i++) if ((codes[i] as number) > most) most = codes[i] as number;
+    return VALUES[most] as number;
   }
 
   /** Add a row to `out`, each cell times its key's entry in `factors` where given. */

@@ -68,6 +68,11 @@ export class Requests {
     private readonly newId: () => string,
   ) {}
 
+  /** Whether no reply is waited for. */
+  get idle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   ask(what: Wanted, signal?: AbortSignal): Pending {
     const id = this.newId();
     const cancel = (): void => {

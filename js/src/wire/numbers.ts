@@ -1,5 +1,6 @@
 /** Blocks of plain numbers: byte planes back to numbers, scaled integers back to values. */
 import { type BlockInfo, type Container, ITEM_SIZE, WireError } from "./container";
+import type { Pace } from "./pace";
 
 /** Undo the shuffle: byte planes (all first bytes, then all second bytes, …) to whole items. */
 function unshuffle(bytes: Uint8Array, width: number): Uint8Array {
@@ -27,11 +28,17 @@ export function expectBlock(container: Container, name: string, shape: readonly 
 }
 
 /** The values of a block of numbers, in the order of its shape. */
-export async function readNumbers(container: Container, name: string, shape: readonly number[]): Promise<Float32Array> {
+export async function readNumbers(
+  container: Container,
+  name: string,
+  shape: readonly number[],
+  pace?: Pace,
+): Promise<Float32Array> {
   const info = expectBlock(container, name, shape);
   const width = ITEM_SIZE[info.dtype];
   const count = info.shape.reduce((product, n) => product * n, 1);
-  const stored = await container.bytes(name);
+  const stored = await container.bytes(name, pace);
+  if (pace?.spent) await pace.rest();
   if (stored.length !== count * width) {
     throw new WireError(`block ${JSON.stringify(name)} has ${stored.length} bytes instead of ${count * width}`);
   }
