@@ -44,10 +44,13 @@ class HeldView(ComparedView):
         """Let go of all that is large on every page too: hosts keep the model of a closed widget, as it was last."""
         self._complete = False
         with self.hold_sync():
-            for name in (*BINARY, *CODE, *LARGE):
+            for name in (*BINARY, *CODE):
                 self.set_trait(name, type(getattr(self, name))())
             # Half of what would be left: each model has a text of the code of its own.
             self.set_trait("_esm", _NOTHING)
+        # Of these Python keeps its own: what is valid for other traits follows from them.
+        small = {name: type(getattr(self, name))() for name in LARGE}
+        self.comm.send({"method": "update", "state": small, "buffer_paths": []}, buffers=[])
         # Backbone's models keep what they had before the last change as well.
         self.send_state("status")
 

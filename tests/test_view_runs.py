@@ -152,15 +152,18 @@ def test_a_closed_view_takes_all_that_is_large_from_the_page() -> None:
     wire = view.comm
     wire.sent.clear()
     view.close()
-    (_, first, buffers), (_, second, _), last = wire.sent
+    (_, first, buffers), (_, small, _), (_, second, _), last = wire.sent
     assert last[0] == "comm_close"
     assert first["state"].pop("more") == ""
     assert [path for (path,) in first["buffer_paths"]] == ["attention"]
     assert buffers == [b""]
-    # What is left beside them are choices and names: no words, tokens, or code.
-    assert len(json.dumps({**view.get_state(), **first["state"]}, default=str)) < 2500
     assert second["method"] == "update"
     assert second["state"]
+    # What is left beside them are choices and names: no words, tokens, or code.
+    left = {**view.get_state(), **first["state"], **small["state"]}
+    assert len(json.dumps(left, default=str)) < 2500
+    assert view.stacks
+    view.layer = 2
     wire.sent.clear()
     view.close()
     assert wire.sent == []
