@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from live import given
@@ -74,18 +75,26 @@ def alive(cdp: CDPSession) -> dict[str, int]:
 
 
 def test_a_view_that_is_taken_away_leaves_nothing_on_its_page(browser: Browser) -> None:
-    """In every mode, after it was worked with: the second dozen views leave what the first left."""
+    """In every mode, after it was worked with: another dozen views leave no more than those before."""
     page = browser.new_page()
     page.set_default_timeout(60_000)
     page.goto("about:blank")
     view = AttnView.from_arrays(softmax(2, 3, 12, 12), [f"word{n}" for n in range(12)])
     page.evaluate(_HOST, given(view))
     cdp = page.context.new_cdp_session(page)
-    counts = []
-    for _ in range(2):
+
+    def dozen() -> None:
         for mode in (*MODES, *MODES):
             page.evaluate("mode => show(mode)", mode)
-        counts.append(alive(cdp))
-    assert counts[0] == counts[1]
+
+    dozen()
+    page.wait_for_timeout(1000)
+    before = now = alive(cdp)
+    dozen()
+    # The last one may be held by a frame or a timer that is still to come; what leaks stays.
+    end = time.monotonic() + 20
+    while any(now[kind] > count for kind, count in before.items()) or now is before:
+        assert time.monotonic() < end, f"{before} before, {now} after"
+        now = alive(cdp)
     assert page.evaluate("listening") == []
     page.close()
