@@ -11,6 +11,7 @@ import { mount } from "./mount";
 import { type More, Parts } from "./parts";
 import { Runner } from "./run";
 import { Store, TRAIT_NAMES, type TraitName } from "./store";
+import type { Translate } from "./strings";
 import type { Traits } from "./types";
 import { toSource } from "./wire/buffers";
 import { NoKernelError, Requests } from "./wire/messages";
@@ -39,18 +40,12 @@ function newId(): string {
 /** The second part of the code; the first hands it what they share. */
 let imported: Promise<More> | undefined;
 
-/** Words come with the model, but those of an older Python lack this sentence. */
-const UPDATED = {
-  en: "attnwidget was updated: reload this page and run the view's cell again.",
-  ja: "attnwidget が更新されました。このページを読み込み直し、ビューのセルを実行し直してください。",
-};
-
-function importMore(text: string, lang: unknown): Promise<More> {
+function importMore(text: string, t: Translate): Promise<More> {
   imported ??= (async () => {
     const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     try {
       const part = (await import(/* @vite-ignore */ url)) as { build: string; default: (core: unknown) => More };
-      if (part.build !== build) throw new Error(UPDATED[lang === "ja" ? "ja" : "en"]);
+      if (part.build !== build) throw new Error(t("more.updated"));
       return part.default(core);
     } finally {
       URL.revokeObjectURL(url);
@@ -140,7 +135,7 @@ function render({ model, el }: RenderContext, more?: More): () => void {
     more: () => {
       const text = model.get("more");
       if (typeof text !== "string" || text === "" || parts.more.peek()) return;
-      importMore(text, model.get("lang")).then(
+      importMore(text, store.t.peek()).then(
         (part) => parts.take(part),
         (error) => parts.fail(error),
       );

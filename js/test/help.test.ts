@@ -94,6 +94,7 @@ describe("caveats", () => {
 
   it("are all in the help", async () => {
     const root = page(new Data(undefined));
+    (await eventuallyFound(root, ".help-button")).click();
     const listed = () => [...root.querySelectorAll(".help-caveats li")].map((item) => item.textContent);
     await eventually(() => expect(listed()).toEqual(CAVEATS.map(({ key }) => en[key])));
     expect(OF_COMPARISON.map(({ key }) => key in en)).not.toContain(false);

@@ -57,9 +57,6 @@ interface Dressed {
   cell: CSSStyleDeclaration;
   text: Text;
   printed: HTMLElement;
-  active: boolean;
-  faint: boolean;
-  value: number | undefined;
   bar: string;
   said: string;
   title: string;
@@ -71,8 +68,7 @@ function undressed(row: HTMLElement): Dressed {
   const [cell, printed] = row.children as unknown as [HTMLElement, HTMLElement];
   const text = new Text();
   printed.append(text);
-  const made = { cell: cell.style, text, printed, active: false, faint: false, bar: "", said: "", title: "" };
-  const known: Dressed = { ...made, value: undefined };
+  const known = { cell: cell.style, text, printed, bar: "", said: "", title: "" };
   dressed.set(row, known);
   return known;
 }
@@ -90,9 +86,9 @@ function dressRows(column: HTMLElement, dress: Dress): void {
     const gone = hidden.has(index);
     const least = numbers?.least?.[index - numbers.first] === 1;
     const focused = active.has(index);
-    const faint = gone || dimmed?.(index) === true || (linked !== null && !linked.has(index) && !focused);
-    if (was.active !== focused) was.active = row.toggleAttribute("data-active", focused);
-    if (was.faint !== faint) was.faint = row.toggleAttribute("data-faint", faint);
+    const faint = gone || dimmed?.(index) || (linked !== null && !linked.has(index) && !focused);
+    row.toggleAttribute("data-active", focused);
+    row.toggleAttribute("data-faint", faint);
     const share = value !== undefined && value > 0 && numbers ? Math.max(0.01, Math.min(1, value / numbers.top)) : 0;
     // A background is painted anew, and nothing laid out.
     const bar = share > 0 ? `${(share * 100).toFixed(1)}% 100%` : "";
@@ -210,7 +206,8 @@ export function Tokens(props: Props) {
         </div>,
       );
     }
-    return made;
+    // One node to compare instead of as many as there are rows.
+    return <>{made}</>;
   }, [tokens, texts, first, end, special, found, finds, locked, tabbed, rowHeight]);
   useLayoutEffect(() => {
     if (column.current)

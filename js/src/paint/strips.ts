@@ -71,7 +71,8 @@ function keep(
   const known = keptOf.get(canvas);
   if (known && of.every((part, at) => part === known.of[at])) return known;
   const make = () => document.createElement("canvas");
-  const kept = { of, cells: known?.cells ?? make(), colours: known?.colours ?? make() };
+  const kept = known ?? { of, cells: make(), colours: make() };
+  kept.of = of;
   [kept.cells.width, kept.cells.height] = [canvas.width, canvas.height];
   const cells = kept.cells.getContext("2d");
   if (cells) paint(cells);
@@ -119,7 +120,7 @@ export function paintStrip(
   if (to <= from) return;
   const { canvas } = context;
   const ratio = context.getTransform().a;
-  const places = [canvas.width, canvas.height, heads, cell, rowHeight, scroll, height, strip.first, rows];
+  const places = [canvas.width, canvas.height, heads, cell, rowHeight, scroll, strip.first, rows];
   const { cells, colours } = keep(canvas, places, (fresh) => {
     fresh.setTransform(context.getTransform());
     for (const at of seen) for (let head = 0; head < heads; head++) fresh.fillRect(head * cell, yOf(at), wide, tall);

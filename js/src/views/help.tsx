@@ -1,6 +1,6 @@
 /** One "?": the keys and gestures, the words, and what to keep in mind. A native dialog, so that focus stays in it. */
 
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CAVEATS, OF_COMPARISON } from "../caveats";
 import type { StringKey } from "../strings";
 import type { View } from "../view";
@@ -15,6 +15,11 @@ export function Help({ view }: { view: View }) {
   const { store, data } = view;
   const t = store.t.value;
   const dialog = useRef<HTMLDialogElement>(null);
+  // Most readers never open it: what is in it is made when it is opened first.
+  const [opened, open] = useState(0);
+  useLayoutEffect(() => {
+    if (opened) dialog.current?.showModal();
+  }, [opened]);
   const gestures: readonly (typeof GESTURES)[number][] = GESTURES;
   const caveats: StringKey[] = CAVEATS.map(({ key }) => key);
   if (data.compared.value) caveats.push(...OF_COMPARISON.map(({ key }) => key));
@@ -26,7 +31,7 @@ export function Help({ view }: { view: View }) {
         aria-haspopup="dialog"
         aria-label={t("help")}
         title={t("help")}
-        onClick={() => dialog.current?.showModal()}
+        onClick={() => open(opened + 1)}
       >
         ?
       </button>
@@ -40,49 +45,51 @@ export function Help({ view }: { view: View }) {
           if (event.target === event.currentTarget) event.currentTarget.close();
         }}
       >
-        <div class="help-page">
-          <header class="help-head">
-            <h3 id="attnwidget-help">{t("help.title")}</h3>
-            <button type="button" class="plain" onClick={() => dialog.current?.close()}>
-              {t("help.close")}
-            </button>
-          </header>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
-          <section class="help-body" tabIndex={0} aria-labelledby="attnwidget-help">
-            <section>
-              <h4>{t("help.gestures")}</h4>
-              <p>{t("help.gestures.text")}</p>
-              <dl class="help-keys">
-                {[...gestures, ...(store.synced.can_run.value ? (["run"] as const) : [])].map((name) => (
-                  <div key={name}>
-                    <dt>{t(`help.${name}`)}</dt>
-                    <dd>{t(`help.${name}.does`)}</dd>
-                  </div>
-                ))}
-              </dl>
+        {opened > 0 && (
+          <div class="help-page">
+            <header class="help-head">
+              <h3 id="attnwidget-help">{t("help.title")}</h3>
+              <button type="button" class="plain" onClick={() => dialog.current?.close()}>
+                {t("help.close")}
+              </button>
+            </header>
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+            <section class="help-body" tabIndex={0} aria-labelledby="attnwidget-help">
+              <section>
+                <h4>{t("help.gestures")}</h4>
+                <p>{t("help.gestures.text")}</p>
+                <dl class="help-keys">
+                  {[...gestures, ...(store.synced.can_run.value ? (["run"] as const) : [])].map((name) => (
+                    <div key={name}>
+                      <dt>{t(`help.${name}`)}</dt>
+                      <dd>{t(`help.${name}.does`)}</dd>
+                    </div>
+                  ))}
+                </dl>
+              </section>
+              <section>
+                <h4>{t("help.words")}</h4>
+                <dl class="help-words">
+                  {WORDS.map((name) => (
+                    <div key={name}>
+                      <dt>{t(`help.word.${name}`)}</dt>
+                      <dd>{t(`help.word.${name}.is`)}</dd>
+                    </div>
+                  ))}
+                </dl>
+              </section>
+              <section>
+                <h4>{t("help.caveats")}</h4>
+                <p>{t("help.caveats.text")}</p>
+                <ul class="help-caveats">
+                  {caveats.map((key) => (
+                    <li key={key}>{t(key)}</li>
+                  ))}
+                </ul>
+              </section>
             </section>
-            <section>
-              <h4>{t("help.words")}</h4>
-              <dl class="help-words">
-                {WORDS.map((name) => (
-                  <div key={name}>
-                    <dt>{t(`help.word.${name}`)}</dt>
-                    <dd>{t(`help.word.${name}.is`)}</dd>
-                  </div>
-                ))}
-              </dl>
-            </section>
-            <section>
-              <h4>{t("help.caveats")}</h4>
-              <p>{t("help.caveats.text")}</p>
-              <ul class="help-caveats">
-                {caveats.map((key) => (
-                  <li key={key}>{t(key)}</li>
-                ))}
-              </ul>
-            </section>
-          </section>
-        </div>
+          </div>
+        )}
       </dialog>
     </>
   );

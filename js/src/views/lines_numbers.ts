@@ -41,20 +41,24 @@ export function queryStrip(heads: readonly HeadSeries[], range: Range, keys: rea
   return { first, heads: heads.length, values, top: largest(values) };
 }
 
+/** As many cells as there are rows in view. */
+const FEW = 100;
+
 /** Of each key in `range` and each head: the mean weight that it takes over these rows. */
 export function keyStrip(heads: readonly HeadSeries[], range: Range, rows: readonly number[]): StripValues {
   const [first, end] = range;
   const values = new Float32Array(Math.max(0, end - first) * heads.length);
+  // Of a long row a few cells are read one by one.
+  const few = end - first < FEW;
   let buffer: Float32Array | undefined;
   heads.forEach(({ series }, h) => {
     let whole = true;
+    const cells = few && series.largestOf;
     for (const query of rows) {
-      if (!series.largestOf) buffer = series.row(query, buffer);
+      if (!cells) buffer = series.row(query, buffer);
       whole &&= series.isWhole?.(query) ?? true;
-      for (let key = first, at = h; key < end; key++, at += heads.length) {
-        const cell = series.largestOf ? series.at?.(query, key) : buffer?.[key];
-        values[at] = (values[at] as number) + (cell ?? 0) / rows.length;
-      }
+      for (let key = first, at = h; key < end; key++, at += heads.length)
+        values[at] = (values[at] as number) + ((cells ? series.at?.(query, key) : buffer?.[key]) ?? 0) / rows.length;
     }
     if (whole) return;
     for (let at = h; at < values.length; at += heads.length) if (values[at] === 0) values[at] = Number.NaN;
