@@ -11,6 +11,7 @@ import pytest
 import torch
 import transformers
 from live import Live
+from opened import until
 from playwright.sync_api import Browser, expect
 
 import attnwidget
@@ -140,14 +141,14 @@ def test_every_mode_draws_or_says_what_it_does(live: Live, mode: str) -> None:
     live.rest()
     if mode == "matrix":
         expect(live.find(".matrix-note[data-waiting='0']")).to_be_visible()
-        assert live.ink(".cells canvas") > 10_000
+        until(live.page, lambda: live.ink(".cells canvas") > 10_000, "the cells are drawn")
         # A key of thousands of rows: what it takes of all of them is said at once.
         live.find(".axis-key .axis-label").nth(2).hover()
         expect(live.find(".takes")).to_contain_text("%")
         expect(live.find(".links tr")).not_to_have_count(0)
     elif mode == "heads":
         expect(live.find(".atlas-heads canvas")).to_be_visible()
-        assert live.ink(".atlas-heads canvas") > 1000
+        until(live.page, lambda: live.ink(".atlas-heads canvas") > 1000, "the heads are drawn")
     elif mode == "profile":
         expect(live.find(".picture")).to_contain_text("%")
     elif mode in ("trace", "steps"):
@@ -171,7 +172,7 @@ def test_sixteen_thousand_tokens_in_every_mode(longest: Live) -> None:
     longest.rest()
     longest.choose("matrix")
     expect(longest.find(".matrix-note[data-waiting='0']")).to_be_visible(timeout=60_000)
-    assert longest.ink(".cells canvas") > 10_000
+    until(longest.page, lambda: longest.ink(".cells canvas") > 10_000, "the cells are drawn")
     longest.choose("heads")
     expect(longest.find(".gate")).to_contain_text(f"Read from 256 of its {MANY} rows")
     # Pictures of the layer that nobody looked at come as well.

@@ -17,12 +17,26 @@ const scripts = {
   errorHandler: (...what) => failures.push(what.map(String).join(" ")),
 };
 
+/** A server that is just ending other kernels may refuse to connect a new one. */
+async function living(kernels, tries = 5) {
+  const kernel = await kernels.startNew({ name: "python3" });
+  const lives = await new Promise((done) => {
+    const ended = () => kernel.status === "dead" && done(false);
+    kernel.statusChanged.connect(ended);
+    kernel.info.then(() => done(true), () => done(false));
+    ended();
+  });
+  if (lives) return kernel;
+  if (tries === 1) throw new Error("no kernel lives");
+  return living(kernels, tries - 1);
+}
+
 async function start() {
   activate();
   window.vscIPyWidgets8.load();
   const serverSettings = ServerConnection.makeSettings({ baseUrl: location.origin, wsUrl: location.origin.replace("http", "ws") });
   const kernels = new KernelManager({ serverSettings });
-  const kernel = await kernels.startNew({ name: "python3" });
+  const kernel = await living(kernels);
   const output = document.getElementById("output");
   const manager = new window.vscIPyWidgets.WidgetManager(kernel, output, scripts, () => undefined, undefined);
   /** Runs a cell, puts the widgets that it shows below the others, and gives its text. */
