@@ -34,7 +34,7 @@ FLAGS = [
 #: What BertViz asks a CDN for, from a folder: `CDN` with d3.min.js, jquery.min.js and require.js in it.
 CDN = Path(os.environ.get("CDN", Path.home() / ".cache" / "attn-bench" / "vendor"))
 #: Times that each thing is done, unless that takes longer than so many seconds: what is slow is measured well at once.
-REPEATS, ENOUGH = 21, 6
+REPEATS, ENOUGH = 15, 4
 #: Times that a page is opened, likewise.
 OPENS = 5
 #: Milliseconds without work after which a page counts as complete, and most seconds to wait for that.
