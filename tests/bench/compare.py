@@ -5,7 +5,7 @@ writes `compare.json` and `compare.md` (also printed): what building a page cost
 reader (`page_probe` says how that is measured), and what getting the weights out of a model takes (`forward`). Every
 cell is a process of its own; one that fails is recorded as it fails. Of ours there are longer texts, too.
 
-A run that was broken off goes on where it stopped (`--fresh` begins anew); `--quick` ends at 64 tokens. About twenty
+A run that was broken off goes on where it stopped (`--fresh` begins anew); `--quick` ends at 64 tokens. About thirty
 minutes on two cores. Compare by ratio, within one run, and on a machine that does nothing else:
 
     python tests/bench/compare.py --out first
