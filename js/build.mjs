@@ -88,7 +88,7 @@ const sheets = {
 /** What esbuild leaves: a twentieth of the bundle. */
 async function smaller(name, text, content) {
   if (args.watch) return text;
-  const compress = { ecma: 2022, module: true, passes: 2 };
+  const compress = { ecma: 2022, module: true, passes: 3 };
   const options = { ecma: 2022, module: true, compress, format: { ascii_only: true } };
   const { code, map } = await minify(text, { ...options, sourceMap: content ? { content } : false });
   if (content) {

@@ -1,8 +1,10 @@
 /** Every colour of both themes against what it is drawn on, by the numbers of WCAG 2.2 (1.4.3 text, 1.4.11 the rest). */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { STRENGTH } from "../src/paint/bars";
 
-const sheet = readFileSync(new URL("../src/styles/theme.css", import.meta.url), "utf8");
+const styles = (name: string) => readFileSync(new URL(`../src/styles/${name}.css`, import.meta.url), "utf8");
+const sheet = styles("theme");
 
 type Rgb = readonly number[];
 
@@ -33,6 +35,14 @@ function mixed(colour: Rgb, paper: Rgb, share: number): Rgb {
   return colour.map((channel, at) => channel * share + (paper[at] ?? 0) * (1 - share));
 }
 
+/** What lies over the bars of hovered and of locked tokens: how much of which colour. */
+function tint(colour: string): number {
+  const [, percent] = new RegExp(`var\\(--${colour}\\) (\\d+)%, transparent`).exec(styles("lines")) ?? [];
+  if (!percent) throw new Error(`lines.css mixes no --${colour} into nothing`);
+  return Number(percent) / 100;
+}
+const TINTS = { ink: tint("ink"), "stroke-query": tint("stroke-query") };
+
 const GROUNDS = ["paper", "panel", "hover"] as const;
 const TEXT = ["ink", "muted", "cls", "sep", "query", "more", "less"];
 const GRAPHICS = [
@@ -50,7 +60,7 @@ describe.each(["light", "dark"] as const)("%s theme", (name) => {
   };
 
   it("says what each of its colours is for", () => {
-    const grounds = [...GROUNDS, "bar", "query-soft", "rule", "accent", "accent-ink"];
+    const grounds = [...GROUNDS, "query-soft", "rule", "accent", "accent-ink"];
     expect([...colours.keys()].sort()).toEqual([...TEXT, ...GRAPHICS, ...grounds].sort());
   });
 
@@ -60,11 +70,6 @@ describe.each(["light", "dark"] as const)("%s theme", (name) => {
   );
 
   it.each([
-    ["ink", "bar"],
-    ["muted", "bar"],
-    ["cls", "bar"],
-    ["sep", "bar"],
-    ["query", "bar"],
     ["ink", "query-soft"],
     ["muted", "query-soft"],
     ["cls", "query-soft"],
@@ -75,9 +80,22 @@ describe.each(["light", "dark"] as const)("%s theme", (name) => {
     expect(contrast(of(text), of(ground))).toBeGreaterThanOrEqual(4.5),
   );
 
-  it.each(["cls", "sep"])("a special token can be read over its own bar: %s", (kind) => {
-    const bar = mixed(of(`kind-${kind}`), of("paper"), 0.28);
-    expect(contrast(of(kind), bar)).toBeGreaterThanOrEqual(4.5);
+  it.each([
+    // What a token looks at is in its own colour under the special highlight; what looks at it in ink, whatever it is.
+    ["query", STRENGTH.out, ["ink", "muted"]],
+    ["cls", STRENGTH.out, ["cls"]],
+    ["sep", STRENGTH.out, ["sep"]],
+    ["ink", STRENGTH.in, ["ink", "muted", "cls", "sep"]],
+  ] as const)("tokens can be read over bars in %s, also where they are hovered or locked", (colour, share, texts) => {
+    const bar = mixed(of(`stroke-${colour}`), of("paper"), share);
+    for (const text of texts) {
+      expect(contrast(of(text), bar)).toBeGreaterThanOrEqual(4.5);
+      // A faint token that is hovered is in ink.
+      const hovered = of(text === "muted" ? "ink" : text);
+      expect(contrast(hovered, mixed(of("ink"), bar, TINTS.ink))).toBeGreaterThanOrEqual(4.5);
+    }
+    const locked = mixed(of("stroke-query"), bar, TINTS["stroke-query"]);
+    expect(contrast(of("query"), locked)).toBeGreaterThanOrEqual(4.5);
   });
 
   it.each(GRAPHICS.flatMap((mark) => ["paper", "panel"].map((ground) => [mark, ground] as const)))(

@@ -1,4 +1,4 @@
-/** A column of tokens: hover previews, click locks, arrow keys rove; bars and numbers of the focus beside them. */
+/** A column of tokens: hover previews, click locks, arrow keys rove; numbers of the focus beside them. */
 
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Token } from "../types";
@@ -29,7 +29,7 @@ export interface Numbers {
   cells: Float32Array;
   /** 1 where the number is a lower bound. */
   least?: Uint8Array;
-  /** The number that has the longest bar. */
+  /** The number that has the longest bar: `paintBars` draws them under the tokens. */
   top: number;
   /** Of the token in focus: what it looks at, or what looks at it. */
   direction: "out" | "in";
@@ -54,10 +54,9 @@ interface Dress {
 
 /** What a row was told last: to ask the page for it costs more than to keep it. */
 interface Dressed {
-  cell: CSSStyleDeclaration;
+  named: Element;
   text: Text;
   printed: HTMLElement;
-  bar: string;
   said: string;
   title: string;
 }
@@ -66,9 +65,10 @@ const dressed = new WeakMap<Element, Dressed>();
 
 function undressed(row: HTMLElement): Dressed {
   const [cell, printed] = row.children as unknown as [HTMLElement, HTMLElement];
+  const named = cell.firstElementChild as Element;
   const text = new Text();
   printed.append(text);
-  const known = { cell: cell.style, text, printed, bar: "", said: "", title: "" };
+  const known = { named, text, printed, said: "", title: "" };
   dressed.set(row, known);
   return known;
 }
@@ -88,11 +88,9 @@ function dressRows(column: HTMLElement, dress: Dress): void {
     const focused = active.has(index);
     const faint = gone || dimmed?.(index) || (linked !== null && !linked.has(index) && !focused);
     row.toggleAttribute("data-active", focused);
-    row.toggleAttribute("data-faint", faint);
-    const share = value !== undefined && value > 0 && numbers ? Math.max(0.01, Math.min(1, value / numbers.top)) : 0;
-    // A background is painted anew, and nothing laid out.
-    const bar = share > 0 ? `${(share * 100).toFixed(1)}% 100%` : "";
-    if (was.bar !== bar) was.cell.backgroundSize = was.bar = bar;
+    // On what changes its colour alone: from the row down it would be asked of all that is in there.
+    was.named.toggleAttribute("data-faint", faint);
+    was.printed.toggleAttribute("data-faint", faint);
     const said = gone && value !== undefined ? "–" : print(value, least);
     if (was.said !== said) was.text.data = was.said = said;
     const title = gone ? hiddenTitle : least ? leastTitle : "";

@@ -200,15 +200,7 @@ export function Lines({ view, width }: { view: View; width: number }) {
             {strip("query")}
             <Tokens {...tokens("query")} />
             <div class="strokes">
-              <StrokesCanvas
-                view={view}
-                picture={picture}
-                other={split.other}
-                width={at.middle}
-                height={shown}
-                rowHeight={rowHeight}
-                scroll={top}
-              />
+              <StrokesCanvas view={view} picture={picture} split={split} at={at} scroll={top} />
             </div>
             <Tokens {...tokens("key")} />
             {strip("key")}

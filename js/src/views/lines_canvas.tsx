@@ -1,11 +1,13 @@
-/** The strokes of Lines on a canvas: all of them, or faded behind those of the focus. */
+/** The strokes of Lines on a canvas: all of them, or faded behind those of the focus; and the bars under the tokens. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { paintBars } from "../paint/bars";
 import { prepare } from "../paint/canvas";
 import { type LinesFrame, type LinesLook, paintStrokes } from "../paint/lines";
 import type { Picture } from "../picture";
-import type { Strokes } from "../scene";
 import type { View } from "../view";
+import type { Split } from "./lines_focus";
+import { type Layout, NUMBER_WIDTH } from "./lines_layout";
 
 /** How strong the strokes are drawn that are not the matter now. */
 const BEHIND = 0.11;
@@ -14,15 +16,14 @@ const OTHER_DIRECTION = 0.8;
 interface Props {
   view: View;
   picture: Picture | null;
-  /** The other direction of the focus. */
-  other: Strokes | null;
-  width: number;
-  height: number;
-  rowHeight: number;
+  split: Split;
+  at: Layout;
   scroll: number;
 }
 
-export function StrokesCanvas({ view, picture, other, width, height, rowHeight, scroll }: Props) {
+export function StrokesCanvas({ view, picture, split, at, scroll }: Props) {
+  const { middle: width, shown: height, rowHeight } = at;
+  const [left, right] = [at.left - NUMBER_WIDTH, at.right - NUMBER_WIDTH];
   const { store, signals } = view;
   const t = store.t.value;
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -30,15 +31,19 @@ export function StrokesCanvas({ view, picture, other, width, height, rowHeight, 
   const behind = useRef<{ canvas: HTMLCanvasElement; of: readonly unknown[] } | null>(null);
   const highlight = store.synced.highlight.value;
   const palette = view.palette.value;
-  const { keys } = signals.axes.value;
+  const { queries, keys } = signals.axes.value;
 
   // Before the browser draws: later it would draw twice.
   useLayoutEffect(() => {
     if (!canvas.current) return;
-    const context = prepare(canvas.current, width, height);
+    const context = prepare(canvas.current, left + width + right, height);
     if (!context || !picture) return;
-    const { focus, strokes, focusStrokes, selection } = picture;
     const frame: LinesFrame = { width, height, rowHeight, scroll };
+    const special = highlight === "special";
+    context.translate(left, 0);
+    paintBars(context, split.inNumbers, { ...frame, from: 0, width: -left }, palette, queries, special);
+    paintBars(context, split.outNumbers, { ...frame, from: width, width: right }, palette, keys, special);
+    const { focus, strokes, focusStrokes, selection } = picture;
     const chosenQueries = new Set(focus?.side === "query" ? focus.indices : []);
     const look: LinesLook = {
       palette,
@@ -63,18 +68,19 @@ export function StrokesCanvas({ view, picture, other, width, height, rowHeight, 
         context.globalAlpha = 1;
       } else paintStrokes(context, strokes, frame, look, fade);
     }
+    const { other } = split;
     const own = focus?.side === "key" ? "in" : "out";
     if (other)
       paintStrokes(context, other, frame, { ...look, direction: own === "in" ? "out" : "in" }, OTHER_DIRECTION);
     if (focusStrokes) paintStrokes(context, focusStrokes, frame, { ...look, direction: own }, 1.25);
-  }, [view, picture, other, width, height, rowHeight, scroll, palette, keys, highlight]);
+  }, [view, picture, split, left, width, right, height, rowHeight, scroll, palette, queries, keys, highlight]);
 
   const count = picture ? (picture.focusStrokes ?? picture.strokes).count : 0;
   return (
     <canvas
       ref={canvas}
       class="strokes-canvas"
-      style={{ top: `${scroll}px` }}
+      style={{ top: `${scroll}px`, left: `${-left}px` }}
       role="img"
       data-strokes={count}
       aria-label={t("lines.label", { count, what: view.what.value })}

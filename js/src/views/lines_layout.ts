@@ -9,6 +9,8 @@ import type { Range } from "./lines_numbers";
 const MAX_HEIGHT = 680;
 /** Kept free beside both columns, so that numbers appear without pushing a token aside. */
 const VALUE_WIDTH = 56;
+/** Of that: the number and its gap; what is left of a column is its tokens' and their bars'. */
+export const NUMBER_WIDTH = 54;
 /** Lines need this much room before strips may stand beside the columns. */
 const LEAST_MIDDLE = 104;
 const NARROWEST = 40;
@@ -22,7 +24,7 @@ const LEAST_STRIP = 40;
 /** With more heads the cells would be too narrow to tell apart, or leave no room for the lines. */
 export const MOST_STRIP_HEADS = 32;
 /** Tokens rendered beyond those in view. */
-const MARGIN = 4;
+const MARGIN = 2;
 
 export interface Layout {
   rowHeight: number;
