@@ -105,7 +105,7 @@ def _interface_class() -> Any:
     if not callable(getattr(interface, "get_interface", None)):
         raise RuntimeError(
             "attnwidget listens to attention through AttentionInterface.get_interface, which transformers "
-            f"{transformers.__version__} does not have: 5.1 is the first that does (pip install 'transformers>=5.1')"
+            f"{transformers.__version__} does not have: pip install 'transformers>=5.5'"
         )
     return interface
 
