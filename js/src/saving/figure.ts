@@ -80,11 +80,12 @@ export function captions(view: View, extra = ""): string[] {
   );
   const shares = percents(parts.map(([, share]) => share));
   const said = parts.map(([name], index) => `${t(`fate.${name}`)} ${shares[index]} %`);
-  lines.push(`${t(written ? "ledger.fate.written" : "ledger.fate")}: ${said.join(" · ")}`);
+  const line = (of: string, parts: readonly string[]) => lines.push(t("ledger.line", { of, parts: parts.join(" · ") }));
+  line(t(written ? "ledger.fate.written" : "ledger.fate"), said);
   const percent = percents(KINDS.map((kind) => kinds[kind]));
   const to = KINDS.map((kind, index) => [kindName(kind, signals.axes.value.keys, t), percent[index] ?? 0] as const);
   const goes = to.filter(([, share]) => share > 0).map(([name, share]) => `${name} ${share} %`);
-  lines.push(`${t(written ? "ledger.kind.written" : "ledger.kind")}: ${goes.join(" · ")}`);
+  line(t(written ? "ledger.kind.written" : "ledger.kind"), goes);
   return lines;
 }
 

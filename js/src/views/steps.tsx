@@ -118,7 +118,12 @@ export function Steps({ view, width }: { view: View; width: number }) {
   }
   const hint = locked.length > 1 || synced.heads.value.length > 1 ? t("steps.first") : t("steps.pick");
   return (
-    <div class="steps" style={{ width: `${width}px` }} aria-busy={status.value !== "ready"}>
+    <div
+      class="steps"
+      style={{ width: `${width}px` }}
+      aria-busy={status.value === "working" || status.value === "asked"}
+      data-past={status.value === "ready" ? undefined : ""}
+    >
       <TokenPicker
         view={view}
         side="query"
