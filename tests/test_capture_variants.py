@@ -232,6 +232,47 @@ def test_torchs_own_multi_head_attention(make_model: Callable[..., Any]) -> None
         assert torch.equal(model(**INPUTS)[0], before)
 
 
+class Kernel(torch.nn.Module):
+    """Two heads of 8, or one without an axis for heads, through the kernel with a mask that torch broadcasts."""
+
+    def __init__(self, mask: Any, heads: bool) -> None:
+        super().__init__()
+        self.embed = torch.nn.Embedding.from_pretrained(torch.randn(64, 48, generator=torch.Generator().manual_seed(0)))
+        self.mask, self.heads = mask, heads
+
+    def operands(self, input_ids: Any) -> Any:
+        parts = self.embed(input_ids).unflatten(-1, (3, 2, 8)).permute(2, 0, 3, 1, 4)
+        return parts if self.heads else parts[:, :, 0]
+
+    def forward(self, input_ids: Any) -> Any:
+        q, k, v = self.operands(input_ids)
+        one = torch.nn.functional.scaled_dot_product_attention(*(t.flatten(0, -3)[0] for t in (q, k, v)))
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=self.mask) + 0 * one
+
+
+BIAS = torch.randn(2, 10, 10, generator=torch.Generator().manual_seed(1))
+MASKS = [torch.ones(10, 10).tril().bool(), BIAS, BIAS[0], BIAS[0, :1] < 0, BIAS[0, :, :1], None]
+
+
+@pytest.mark.parametrize("heads", [True, False])
+@pytest.mark.parametrize("mask", MASKS)
+def test_the_kernel_takes_missing_axes_of_a_mask_to_be_in_front(mask: Any, heads: bool) -> None:
+    """[q, k] holds for every text, [head, q, k] for every text, or [text, q, k] where there are no heads."""
+    model = Kernel(mask, heads)
+    found = capture(model, IDS)
+    assert isinstance(found, list)
+    q, k, _ = model.operands(IDS)
+    scores = q @ k.transpose(-1, -2) * 8**-0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+    wanted = scores.softmax(-1).numpy()
+    for i, one in enumerate(found):
+        assert one.n_layers == 1
+        np.testing.assert_allclose(one.weights(0), wanted[i] if heads else wanted[i][None], atol=1e-6)
+        assert one.residual is not None
+        assert one.residual < 1e-5
+
+
 def test_a_router_is_no_attention(make_model: Callable[..., Any]) -> None:
     """A softmax over a product that is never multiplied with values, as those that choose experts."""
     model = make_model("Bloom", "BloomModel", n_head=4)

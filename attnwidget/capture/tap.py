@@ -152,11 +152,16 @@ class Tap(TorchFunctionMode):
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         q, k, v = (given[name] for name in names[:3])
         module = self._module()
-        if module is None or q.dim() != k.dim():
+        mask = given.get("attn_mask")
+        if module is None or q.dim() != k.dim() or q.dim() < 3:
             return
+        if mask is not None:
+            # Missing axes are in front, unlike in masks that models pass on: [q, k], not [batch, k].
+            mask = mask.reshape((1,) * (q.dim() - mask.dim()) + tuple(mask.shape))
+            mask = mask.expand(*mask.shape[:-1], k.shape[-2])
         if q.dim() == 3:  # one head
             q, k, v, result = (t[:, None] for t in (q, k, v, result))
-        mask = given.get("attn_mask")
+            mask = None if mask is None else mask[:, None]
         heard_kwargs = {"scaling": given.get("scale"), "is_causal": bool(given.get("is_causal"))}
         self.listener.hear(Heard(module, q, k, v, mask, heard_kwargs, result.transpose(1, 2), "sdpa", source="tap"))
 
