@@ -170,6 +170,10 @@ def test_texts(minilm: Any, minilm_tokenizer: Any) -> None:
     assert isinstance(many, list)
     assert [len(a.tokens) for a in many] == [3, 4] * 10
     assert [a.text for a in many][:2] == ["one", "two words"]
+    assert one(capture(minilm, np.array(["The dog"])[0])).text == "The dog"
+    for broken, what in ((("a\ud800",), "text"), (("a", "a\ud800"), "text_pair")):
+        with pytest.raises(ValueError, match=rf"^{what} 'a\\ud800' has .* at position 1, a lone.*{what}.encode"):
+            capture(minilm, *broken)
     ready = minilm_tokenizer("The unbelievable dog", return_tensors="pt")
     assert one(capture(minilm, ready)).text == "the unbelievable dog"
     for encoding in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,19 @@ def test_a_sound(whisper: Any) -> None:
     assert "resampled from 48000" in again.notes[0]
 
 
+def test_a_model_in_half_precision_hears(whisper: Any) -> None:
+    """Features are float32 whatever the model, and a convolution takes nothing but its own precision."""
+    extractor = transformers.WhisperFeatureExtractor(feature_size=8, chunk_length=1)
+    half = copy.deepcopy(whisper).to(torch.bfloat16)
+    found = one(capture(half, audio=tone(16000, 0.6), sampling_rate=16000, processor=extractor, generate=4))
+    features = extractor(tone(16000, 0.6), sampling_rate=16000, return_tensors="pt").to(torch.bfloat16)
+    ids = torch.tensor([[t.id for t in found.query_tokens("decoder")]])
+    twin = eager_twin(half).to(torch.bfloat16)
+    wanted = twin(**features, decoder_input_ids=ids, output_attentions=True)
+    for stack, given in (("encoder", wanted.encoder_attentions), ("cross", wanted.cross_attentions)):
+        np.testing.assert_allclose(found.weights(0, stack=stack), given[0][0].detach().float().numpy(), atol=3e-2)
+
+
 def test_what_is_no_sound(whisper: Any) -> None:
     extractor = transformers.WhisperFeatureExtractor(feature_size=8, chunk_length=1)
     with pytest.raises(ValueError, match=r"no feature extractor was found for WhisperFor.*processor="):
@@ -206,6 +220,8 @@ def test_what_is_no_sound(whisper: Any) -> None:
         capture(whisper, tone(16000, 0.5), sampling_rate=0, processor=extractor)
     with pytest.raises(ValueError, match=r"audio lasts 2.0 s and WhisperForConditionalGeneration takes 1 s"):
         capture(whisper, tone(16000, 2), sampling_rate=16000, processor=extractor)
+    with pytest.raises(ValueError, match="audio is an empty list"):
+        capture(whisper, audio=[])
     with pytest.raises(TypeError, match=r"audio must be numbers of shape \[samples\]"):
         capture(whisper, audio=np.zeros((1, 2, 3)), sampling_rate=16000, processor=extractor)
 
@@ -227,6 +243,8 @@ def test_frames_of_a_waveform() -> None:
     assert list(found.stacks) == ["encoder"]
     assert [t.text for t in found.tokens][:3] == ["0.000 s", "0.005 s", "0.010 s"]
     assert len(found.tokens) == 20
+    half = one(capture(model.to(torch.bfloat16), tone(16000, 0.1), sampling_rate=16000, processor=extractor))
+    np.testing.assert_allclose(half.weights(0), found.weights(0), atol=1e-2)
 
 
 def test_resampling_keeps_the_sound() -> None:

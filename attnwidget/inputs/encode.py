@@ -13,6 +13,19 @@ from attnwidget.inputs.targets import shift_right, start_id
 from attnwidget.inputs.vocabulary import Vocabulary
 
 
+def check_characters(text: str, name: str) -> None:
+    """A ValueError for a lone surrogate (half a character of UTF-16, or a byte that was none of UTF-8)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        at = error.start
+        raise ValueError(
+            f"{name} {text[max(0, at - 20) : at + 20]!r} has {text[at]!r} at position {at}, a lone surrogate, which is "
+            "no character and cannot be read: decode the text in its own encoding, or replace what is broken, "
+            f"{name}.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
+        ) from None
+
+
 def check_ids(subject: Subject, ids: Sequence[int], what: str, how: str = "", more: int = 0) -> None:
     """No tokens, too many, or ids that the model has no embedding for: a ValueError that says so.
 
@@ -54,6 +67,9 @@ def encode(
     options = options or Options()
     settings: dict[str, Any] = {"verbose": False, **({"add_special_tokens": False} if rendered else {})}
     more = 0 if is_encoder_decoder(subject.model) else options.generate
+    for part, name in ((text, "text"), (pair, "text_pair")):
+        if part is not None:
+            check_characters(part, name)
     encoding = subject.need_tokenizer()(text, pair, **settings)
     notes: list[str] = []
     limit = length_limit(subject.model, subject.tokenizer) if options.truncation else None
@@ -106,6 +122,7 @@ def continued(
 
 def encode_target(subject: Subject, vocabulary: Vocabulary, text: str, options: Options | None = None) -> Encoded:
     """What the decoder reads when it writes `text`: the start token, then all but the last token."""
+    check_characters(text, "target")
     encoding = subject.need_tokenizer()(text_target=text, verbose=False)
     ids = [int(i) for i in encoding["input_ids"]]
     start = start_id(subject.model)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from attnwidget.inputs.audio import audio_inputs, is_audio_model
+from attnwidget.inputs.encode import check_characters
 from attnwidget.inputs.encodings import prepare_ready
 from attnwidget.inputs.images import image_inputs, is_image
-from attnwidget.inputs.models import Subject, main_model
+from attnwidget.inputs.models import Subject, dtype_of, main_model
 from attnwidget.inputs.prepared import Options, Prepared
 from attnwidget.inputs.texts import as_list, partners
 
@@ -43,10 +44,10 @@ def prepare_media(
         raise ValueError("text_pair= goes with texts alone: leave it out beside an image or a sound")
     name = "image" if options.image is not None else "audio"
     given = getattr(options, name)
+    if isinstance(given, (list, tuple)) and not given:
+        raise ValueError(f"{name} is an empty list: give at least one")
     single = not isinstance(given, (list, tuple)) or (name == "audio" and not hasattr(given[0], "shape"))
     items = [given] if single else list(given)
-    if not items:
-        raise ValueError(f"{name} is an empty list: give at least one")
     if text is not None and not single and isinstance(text, str):
         raise ValueError(f"text must go with {name} one to one: text is one str, {name} is a list of {len(items)}")
     texts: list[Any] = [None] * len(items)
@@ -60,6 +61,10 @@ def prepare_media(
     batches = []
     for item, words, wanted in zip(items, texts, targets, strict=True):
         encoding, notes = _encoding(subject, name, item, words, options)
+        for key, value in encoding.items():
+            if hasattr(value, "is_floating_point") and value.is_floating_point():
+                # Ours to cast: processors make float32, and convolutions take their own precision only.
+                encoding[key] = value.to(dtype_of(subject.model))
         found, _ = prepare_ready(subject, encoding, wanted, options, words=words or "")
         for batch in found:
             batch.notes[:0] = notes
@@ -69,6 +74,8 @@ def prepare_media(
 
 def _encoding(subject: Subject, name: str, item: Any, text: str | None, options: Options) -> tuple[Any, list[str]]:
     """What the model takes: of a text the tokenizer's encoding, with the image or sound put in."""
+    if text is not None:
+        check_characters(text, "text")
     if name == "image":
         if text is not None and hasattr(options.processor, "tokenizer"):
             # The processor of a model that reads images amid text knows how many positions to leave for them.

@@ -141,6 +141,14 @@ def main_model(model: Any) -> Any:
     return next((m for m in model.modules() if hasattr(m, "config") and hasattr(m, "base_model_prefix")), model)
 
 
+def dtype_of(model: Any) -> Any:
+    """Precision in which the model computes: that of its first parameter of floats (also of one that is offloaded)."""
+    import torch
+
+    floats = (p.dtype for p in model.parameters() if p.is_floating_point() and p.element_size() > 1)
+    return next(floats, torch.float32)
+
+
 def path_of(model: Any) -> str:
     """Where the model was loaded from; "" where it does not say."""
     main = main_model(model)

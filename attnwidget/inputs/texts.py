@@ -81,7 +81,10 @@ def _parts(notes: Sequence[tuple[str, ...]]) -> Iterator[slice]:
 
 
 def _is_ready(text: Any) -> bool:
-    return isinstance(text, Mapping) or hasattr(text, "input_ids") or hasattr(text, "shape")
+    # A str first: numpy's has a shape.
+    return not isinstance(text, str) and (
+        isinstance(text, Mapping) or hasattr(text, "input_ids") or hasattr(text, "shape")
+    )
 
 
 def _conversations(subject: Subject, text: Any, options: Options) -> tuple[list[str], bool, list[str] | None]:
@@ -97,7 +100,7 @@ def _conversations(subject: Subject, text: Any, options: Options) -> tuple[list[
 def as_list(text: Any, name: str) -> tuple[list[str], bool]:
     """A list of strings, and whether it was one string."""
     if isinstance(text, str):
-        return [text], True
+        return [str(text)], True
     if not isinstance(text, (list, tuple)) or not all(isinstance(t, str) for t in text):
         inside = f" of {type(text[0]).__name__}" if isinstance(text, (list, tuple)) and text else ""
         hint = ": ids go in a tensor, torch.tensor([ids])" if "int" in inside else ""
@@ -108,7 +111,7 @@ def as_list(text: Any, name: str) -> tuple[list[str], bool]:
         )
     if not text:
         raise ValueError(f"{name} is an empty list: give at least one text")
-    return list(text), False
+    return [str(t) for t in text], False
 
 
 def partners(given: Any, texts: Sequence[Any], single: bool, name: str) -> list[Any]:
