@@ -134,6 +134,24 @@ def test_space_before(minilm: Any, roberta: Any, roberta_tokenizer: Any) -> None
     assert [(t.text, t.space_before) for t in told][1:3] == [("the", True), ("dog", True)]
 
 
+def test_ids_that_were_changed_after_they_were_encoded(minilm: Any, minilm_tokenizer: Any) -> None:
+    """The tokenizer's account of words and spaces is that of other ids then; a masked word changes nothing else."""
+
+    def encoded() -> Any:
+        return minilm_tokenizer(["don't stop", "unbelievable"], padding=True, return_tensors="pt")
+
+    longer, swapped, masked = encoded(), encoded(), encoded()
+    for name, value in encoded().items():
+        longer[name] = torch.cat([value, value], 1)
+        swapped[name] = value.flip(0)
+    for changed in (longer, swapped):
+        found, told = capture(minilm, changed), capture(minilm, dict(changed))
+        assert [a.tokens for a in found] == [a.tokens for a in told]
+    masked["input_ids"][0, 1] = minilm_tokenizer.mask_token_id
+    first = capture(minilm, masked)[0]
+    assert [(t.text, t.word) for t in first.tokens if t.space_before] == [("stop", 3)]
+
+
 # Roles
 
 

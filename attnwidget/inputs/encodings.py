@@ -117,7 +117,7 @@ def _side(
     for i, row in enumerate(ids.tolist()):
         kept = _kept(inputs, prefix, name, i)
         check_ids(subject, [row[j] for j in kept], f"text {i}" if not prefix else f"target {i}", _CUT)
-        words, segments, gaps = (None, None, None) if prefix else _known(encoding, inputs, i, kept)
+        words, segments, gaps = (None, None, None) if prefix else _known(vocabulary, encoding, inputs, i, kept)
         keep.append(kept)
         tokens.append(vocabulary.tokens([row[j] for j in kept], None, words, segments, start, gaps))
     return Side(ids.shape[1], keep, tokens)
@@ -126,19 +126,29 @@ def _side(
 _CUT = "tokenizer(text, truncation=True, …) instead, which cuts the end off where the encoding is made"
 
 
-def _known(encoding: Any, inputs: dict[str, Any], i: int, kept: list[int]) -> tuple[Any, Any, Any]:
+def _known(
+    vocabulary: Vocabulary, encoding: Any, inputs: dict[str, Any], i: int, kept: list[int]
+) -> tuple[Any, Any, Any]:
     """Words, segments and gaps of one text, as far as the encoding tells."""
     types = inputs.get("token_type_ids")
     segments = None
     if types is not None and types.shape == inputs["input_ids"].shape:
         segments = [int(t) for t in types[i]]
-    told = hasattr(encoding, "word_ids")
+    told = _tells(encoding, i, inputs["input_ids"][i].tolist(), vocabulary.named["mask"])
     if told and (segments is None or not any(segments)):
         # Separators know better than a fast tokenizer that was given one text with a separator written in it.
         own = segments_of(encoding, i)
         segments = own if own is not None and any(own) else segments
     found = (words_of(encoding, i) if told else None, segments, gaps_of(encoding, i) if told else None)
     return tuple(None if known is None else [known[j] for j in kept] for known in found)  # type: ignore[return-value]
+
+
+def _tells(encoding: Any, i: int, ids: list[int], mask_id: int | None) -> bool:
+    """Whether a fast tokenizer's account is of this row: its ids may have been changed since, but for masking some."""
+    accounts = getattr(encoding, "encodings", None)
+    if accounts is None or i >= len(accounts) or len(accounts[i].ids) != len(ids):
+        return False
+    return all(own in (told, mask_id) for own, told in zip(ids, accounts[i].ids, strict=True))
 
 
 def _continue(
@@ -164,7 +174,7 @@ def _continue(
         check_ids(subject, [int(ids[i, j]) for j in kept], what, "a smaller generate=", count)
         own = {name: v[i : i + 1, kept] if name in plain else v for name, v in inputs.items()}
         own.setdefault("attention_mask", torch.ones_like(own["input_ids"]))
-        known = _known(encoding, inputs, i, kept)
+        known = _known(vocabulary, encoding, inputs, i, kept)
         encoded.append(continued(subject, vocabulary, own, *known, count))
     notes.extend(encoded[0].notes)
     grown, whole = pad(vocabulary, encoded)
