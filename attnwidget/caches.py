@@ -79,8 +79,10 @@ def from_cache(
         notes += given.notes
     if tokens is None:
         notes.append("The cache does not know its text: positions are numbered; pass tokens= to name them.")
-    title = text if text is not None else tokens if isinstance(tokens, str) else " ".join(t.text for t in queries)
-    return Attention(stacks, layers, model_name=name, text=title if tokens is not None else "", notes=notes)
+        text = "" if text is None else text
+    elif text is None:
+        text = tokens if isinstance(tokens, str) else " ".join(t.text for t in queries)
+    return Attention(stacks, layers, model_name=name, text=text, notes=notes)
 
 
 def _layer(given: Attention, i: int) -> Layer:
@@ -132,6 +134,8 @@ def _tokens(given: Any, model: Any, count: int) -> tuple[Token, ...]:
 
     if given is None:
         return tuple(numbered_tokens(count))
+    if isinstance(given, np.ndarray) and given.dtype.kind in "OTU":
+        given = list(given)
     if isinstance(given, str) or hasattr(given, "shape") or (len(given) and isinstance(given[0], (int, np.integer))):
         lookup = getattr(model, "to_str_tokens", None)
         if lookup is None:

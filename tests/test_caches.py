@@ -60,6 +60,8 @@ def test_names_of_positions() -> None:
         found = Attention.from_cache(cache(), given)
         assert [t.text for t in found.tokens] == ["<|endoftext|>", "The", "dog", "!"]
     assert Attention.from_cache(cache(), "The dog!").text == "The dog!"
+    assert Attention.from_cache(cache(), text="The dog!").text == "The dog!"
+    assert [t.text for t in Attention.from_cache(dict(cache()), np.array(list("abcd"))).tokens] == list("abcd")
     with pytest.raises(ValueError, match=r"tokens has 2 items and the patterns have 4 positions.*start token"):
         Attention.from_cache(cache(), ["a", "b"])
     with pytest.raises(TypeError, match="has no to_str_tokens"):
