@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -197,6 +198,44 @@ def test_gradients_are_those_of_finite_differences(gqa: Any, minilm_tokenizer: A
     np.testing.assert_allclose(found.relevance(), relevance, rtol=1e-5)
     assert found.sensitivity()[0].shape == found.importance()[0].shape == (4,)
     assert gradient_attention(gqa, TEXT, (2, 7), tokenizer=minilm_tokenizer).target == "logit of class 7 at position 2"
+
+
+class Pooled(torch.nn.Module):
+    """A module around a model that takes less than it, and gives something else."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+        return self.inner(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state[0, 0, 0]
+
+
+def test_a_module_around_a_model(minilm: Any) -> None:
+    before = leave_as_it_was(minilm)
+    found = gradient_attention(Pooled(minilm), TEXT, lambda out: out)
+    wanted = gradient_attention(minilm, TEXT, lambda out: out.last_hidden_state[0, 0, 0])
+    for one, two in zip(found.gradients, wanted.gradients, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert ablate(Pooled(minilm), TEXT, 2, 0).output == ablate(minilm, TEXT, 2, 0).output > 0
+    assert leave_as_it_was(minilm) == before
+    parts = Pooled(minilm)
+    parts.forward = lambda input_ids, **_: minilm.encoder(minilm.embeddings(input_ids))  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="Pooled does not call its BertModel but parts of it"):
+        ablate(parts, TEXT, 2, 0)
+
+
+def test_a_model_whose_first_part_has_no_weights_yet(gqa: Any, minilm_tokenizer: Any) -> None:
+    """Offloaded parameters are on the meta device between calls: inputs go where the others are."""
+    from accelerate import cpu_offload
+
+    offloaded = copy.deepcopy(gqa)
+    cpu_offload(offloaded.model.embed_tokens, torch.device("cpu"))
+    assert next(offloaded.parameters()).is_meta
+    one, two = (gradient_attention(model, TEXT, "loss", tokenizer=minilm_tokenizer) for model in (offloaded, gqa))
+    np.testing.assert_array_equal(one.gradients[1], two.gradients[1])
+    first, second = (ablate(model, TEXT, 1, 2, tokenizer=minilm_tokenizer) for model in (offloaded, gqa))
+    assert first.loss == second.loss
 
 
 def test_gradients_of_an_encoder_need_a_stated_scalar(minilm: Any) -> None:

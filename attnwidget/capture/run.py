@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from attnwidget.attention import Attention
 from attnwidget.capture.arena import Arena, Store
 from attnwidget.capture.assemble import attention, attention_of_weights, main_stack, reduce
 from attnwidget.capture.eager import ask_for_weights
+from attnwidget.capture.forward import arguments
 from attnwidget.capture.guest import as_guest
 from attnwidget.capture.interface import Listener, listening
 from attnwidget.capture.notes import wrappings
@@ -137,7 +137,8 @@ def _run(subject: Subject, places: Places, batch: Prepared, arena: Arena, notes:
 
     recorder = Recorder(places, batch, arena)
     model = subject.model
-    inputs = _arguments(model, batch.inputs)
+    # A cache would hold the keys and values a second time, and logits of all positions can outweigh everything else.
+    inputs = arguments(model, batch.inputs, use_cache=False, return_dict=True, logits_to_keep=1)
     listener = Listener(places.modules, recorder.hear)
     with as_guest(model):
         try:
@@ -162,19 +163,3 @@ def _run(subject: Subject, places: Places, batch: Prepared, arena: Arena, notes:
         raise ValueError(f"{type(model).__name__} has no attention to show: {why}")
     texts = reduce(given, recorder)
     return [attention_of_weights(subject, batch, recorder, text, i, notes) for i, text in enumerate(texts)]
-
-
-def _arguments(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of the forward pass: the inputs on the model's device, without what it does not take."""
-    device = next((p.device for p in model.parameters() if p.device.type != "meta"), None)
-    moved = {name: value.to(device) if device is not None else value for name, value in inputs.items()}
-    names = set(inspect.signature(model.forward).parameters)
-    if "input_ids" in names:
-        for name in ("token_type_ids", "decoder_attention_mask"):
-            if name not in names:
-                moved.pop(name, None)
-    # A cache would hold the keys and values a second time, and logits of all positions can outweigh everything else.
-    for name, value in (("use_cache", False), ("return_dict", True), ("logits_to_keep", 1)):
-        if name in names and name not in moved:
-            moved[name] = value
-    return moved

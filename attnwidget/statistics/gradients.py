@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attnwidget.capture.forward import arguments, asked
 from attnwidget.capture.guest import as_guest
-from attnwidget.inputs.models import is_encoder_decoder, resolve
+from attnwidget.inputs.models import is_encoder_decoder, main_model, resolve
 from attnwidget.inputs.texts import prepare
 from attnwidget.statistics.setting import F8
 
@@ -85,18 +86,17 @@ def gradient_attention(
     if is_encoder_decoder(subject.model):
         raise ValueError("gradients are for models with one sequence; this one reads one and writes another")
     (batch, *_), _ = prepare(subject, text, text_pair)
-    guest = subject.model
-    device = next(guest.parameters()).device
-    inputs = {name: value.to(device) for name, value in batch.inputs.items()}
+    guest, main = subject.model, main_model(subject.model)
+    inputs = arguments(guest, batch.inputs)
     with as_guest(guest), torch.enable_grad():
-        guest.set_attn_implementation("eager")
+        main.set_attn_implementation("eager")
         # Weights must have a gradient also where all parameters are frozen.
-        guest.get_input_embeddings().register_forward_hook(_needs_gradient)
-        found = guest(**inputs, output_attentions=True, return_dict=True)
+        main.get_input_embeddings().register_forward_hook(_needs_gradient)
+        outer, found = asked(guest, inputs, output_attentions=True)
         attentions = [a for a in getattr(found, "attentions", None) or () if a is not None]
         if not attentions:
-            raise ValueError(f"{type(guest).__name__} returned no attention under eager attention")
-        scalar = _scalar(found, target, inputs["input_ids"])
+            raise ValueError(f"{type(main).__name__} returned no attention under eager attention")
+        scalar = _scalar(outer, found, target, inputs["input_ids"])
         gradients = torch.autograd.grad(scalar, attentions, allow_unused=True)
     pairs = zip(gradients, attentions, strict=True)
     return GradientAttention(
@@ -117,15 +117,15 @@ def _name(target: Any) -> str:
     return target if isinstance(target, str) else getattr(target, "__name__", repr(target))
 
 
-def _scalar(found: Any, target: Any, ids: Any) -> Any:
+def _scalar(outer: Any, found: Any, target: Any, ids: Any) -> Any:
     import torch
 
     if callable(target):
-        scalar = target(found)
+        scalar = target(outer)
         if getattr(scalar, "numel", lambda: 0)() != 1:
             raise ValueError(f"target must give a scalar tensor, got {getattr(scalar, 'shape', type(scalar).__name__)}")
         return scalar.reshape(())
-    logits = getattr(found, "logits", None)
+    logits = getattr(outer, "logits", getattr(found, "logits", None))
     if logits is None:
         raise ValueError(f"target={target!r} needs logits, which this model does not have: pass a callable")
     if isinstance(target, tuple):

@@ -11,6 +11,7 @@ import numpy as np
 from attnwidget.addressing import index_of
 from attnwidget.attention import Attention
 from attnwidget.capture import capture
+from attnwidget.capture.forward import arguments, asked
 from attnwidget.capture.guest import as_guest
 from attnwidget.capture.stacks import Places, true_numbers
 from attnwidget.inputs.models import Subject, is_encoder_decoder, resolve
@@ -172,14 +173,13 @@ def _outputs(subject: Subject, text: str, text_pair: str | None) -> dict[str, An
     import torch
 
     (batch, *_), _ = prepare(subject, text, text_pair)
-    device = next(subject.model.parameters()).device
-    inputs = {name: value.to(device) for name, value in batch.inputs.items()}
+    inputs = arguments(subject.model, batch.inputs)
     with as_guest(subject.model):
-        found = subject.model(**inputs, output_hidden_states=True, return_dict=True)
+        outer, found = asked(subject.model, inputs, output_hidden_states=True)
     hidden = getattr(found, "last_hidden_state", None)
     hidden = found.hidden_states[-1] if hidden is None else hidden
     out = {"hidden": hidden[0].double().cpu().numpy(), "ids": inputs["input_ids"][0].cpu().numpy()}
-    logits = getattr(found, "logits", None)
+    logits = getattr(outer, "logits", getattr(found, "logits", None))
     if isinstance(logits, torch.Tensor):
         out["logits"] = torch.log_softmax(logits[0].double(), -1).reshape(-1, logits.shape[-1]).cpu().numpy()
     return out
