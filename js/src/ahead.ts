@@ -44,7 +44,8 @@ export function bringAhead(store: Store, data: Data, heads: ReadonlySignal<Heads
         timer = setTimeout(go, rest);
         return;
       }
-      for (const next of beside(at, counts, (ROOM * DECODED_LIMIT) / size - 1)) {
+      const looked = new Set(shown.heads.map((one) => one.layer)).size;
+      for (const next of beside(at, counts, (ROOM * DECODED_LIMIT) / size - looked)) {
         if (over || !(await data.bring(stack.name, next))) return;
       }
     };

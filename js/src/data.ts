@@ -49,6 +49,8 @@ export class Data {
   private readonly asked = new Map<string, { of: string; layer: number; cancel: () => void }>();
   /** Of these, those that nobody looks at yet. */
   private readonly ahead = new Set<string>();
+  /** Those in view, which are never forgotten. */
+  private inView: ReadonlySet<string> = new Set();
   private readonly wantedRows = new WantedRows();
   private generation = 0;
   readonly error = signal("");
@@ -256,26 +258,39 @@ export class Data {
   wantRows(stack: string, layer: number, weights: LayerWeights, queries: readonly number[]): () => void {
     const { requests } = this;
     if (!requests) return () => undefined;
-    return this.wantedRows.want(() => {
-      const missing = queries.filter((query) => !weights.isWhole(query)).slice(0, MOST_ROWS);
-      if (missing.length === 0) return undefined;
+    const { generation } = this;
+    const ask = (from: number) => () => {
+      const missing = queries.slice(from).filter((query) => !weights.isWhole(query));
+      const now = missing.slice(0, MOST_ROWS);
+      if (now.length === 0 || generation !== this.generation) return undefined;
       return requests
-        .ask({ what: "rows", stack, layer, queries: missing })
+        .ask({ what: "rows", stack, layer, queries: now })
         .promise.then(([bytes]) => weights.addRows(Container.read(bytes ?? new Uint8Array(0)), stack, layer))
         .then(
           () => {
             this.rowsArrived.value += 1;
+            // Each is asked for once: where there is no room for all, the last ones stay.
+            if (!over && missing.length > MOST_ROWS)
+              end = this.wantedRows.want(ask(queries.indexOf(missing[MOST_ROWS] as number)));
           },
           (error: Error) => {
-            // There is nobody to ask, or no longer: nothing is wrong.
-            if (error.name !== "AbortError" && !(error instanceof NoKernelError)) this.error.value = error.message;
+            // There is nobody to ask, or no longer, or it was of the weights before: nothing is wrong.
+            if (error.name === "AbortError" || error instanceof NoKernelError || generation !== this.generation) return;
+            this.error.value = error.message;
           },
         );
-    });
+    };
+    let over = false;
+    let end = this.wantedRows.want(ask(0));
+    return () => {
+      over = true;
+      end();
+    };
   }
 
   /** Of a stack only these layers are looked at: what is asked of others is given up. */
   onlyLayers(stack: string, layers: ReadonlySet<number>): void {
+    this.inView = new Set([...layers].map((layer) => `${stack}/${layer}`));
     for (const [name, { of, layer }] of this.asked) if (of !== stack || !layers.has(layer)) this.giveUp(name);
   }
 
@@ -311,13 +326,15 @@ export class Data {
 
   private async read(container: Container, stack: string, layer: number, state: Signal<LayerState>): Promise<void> {
     const generation = this.generation;
+    let now: LayerState;
     try {
-      const weights = await LayerWeights.read(container, stack, layer);
-      if (generation === this.generation) state.value = { status: "ready", weights };
-      this.forget();
+      now = { status: "ready", weights: await LayerWeights.read(container, stack, layer) };
     } catch (error) {
-      state.value = { status: "failed", error: plain(error) };
+      now = { status: "failed", error: plain(error) };
     }
+    // Not in there: what goes wrong in drawing it says nothing of the layer.
+    if (generation === this.generation) state.value = now;
+    this.forget();
   }
 
   private async ask(requests: Requests, stack: string, layer: number, state: Signal<LayerState>): Promise<void> {
@@ -336,7 +353,7 @@ export class Data {
       if (pictures) void this.readPictures(container, stack, layer, pictures);
       const shares = this.sharesOf.get(stack);
       if (shares) void this.readShares(stack, [layer], shares);
-      await this.read(container, stack, layer, state);
+      return this.read(container, stack, layer, state);
     } catch (error) {
       // Given up: who comes back asks again.
       if (error instanceof Error && error.name === "AbortError") return;
@@ -357,7 +374,7 @@ export class Data {
       const now = state.peek();
       if (now.status !== "ready") continue;
       held += now.weights.size;
-      if (held > DECODED_LIMIT && ready.length > 1 && name !== ready[0]?.[0]) {
+      if (held > DECODED_LIMIT && name !== ready[0]?.[0] && !this.inView.has(name)) {
         this.layers.delete(name);
         this.received.delete(name);
       }

@@ -15,6 +15,7 @@ import { InputForm as Form } from "./views/input_form";
 
 export { comparedNow } from "./compare_now";
 export { Save } from "./saving/menu";
+export { Tiles } from "./tiles";
 export { Compare } from "./views/compare";
 export { ImagePicture } from "./views/image";
 export { Steps } from "./views/steps";

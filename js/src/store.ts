@@ -96,6 +96,8 @@ export class Store {
     try {
       const checked = CHECKS[name](value, this.peek());
       if (JSON.stringify(checked) !== JSON.stringify(this.synced[name].peek())) {
+        // Of another text the pointer is on nothing.
+        if (name === "tokens" || name === "stack" || name === "unit") this.hover.value = null;
         (this.synced[name] as Signal<Traits[K]>).value = checked;
       }
     } catch (error) {
@@ -131,7 +133,6 @@ export class Store {
   }
 
   goToStack(name: string): void {
-    this.hover.value = null;
     this.change({ stack: name, layer: 0, heads: [], pinned: [], selected_queries: [], selected_keys: [] });
   }
 

@@ -6,68 +6,15 @@
 import { effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { AnswerState } from "./answers";
 import type { Field } from "./paint/matrix";
+import { type Place, type Source, TILE_COLUMNS, TILE_ROWS } from "./tile_places";
 import { VALUES } from "./wire/codec";
 import type { Wanted } from "./wire/messages";
 import { expectBlock, readNumbers } from "./wire/numbers";
 
-/** Bins of a tile; Python refuses larger ones. A row's softmax takes all of its keys, so wide tiles cost less. */
-export const TILE_ROWS = 256;
-export const TILE_COLUMNS = 1024;
-/** Weights that one tile may take to compute: some tenths of a second of Python's time. */
-const MOST_WORK = 2 ** 27;
 /** Bytes of tiles kept. */
 const MOST_BYTES = 32 * 2 ** 20;
 
-/** The matrix that tiles are parts of. */
-export interface Source {
-  stack: string;
-  layer: number;
-  /** Empty for all heads of the layer. */
-  heads: readonly number[];
-  /** How many heads that is. */
-  count: number;
-  queries: number;
-  keys: number;
-}
-
-/** A tile: which one of its size, counted in tiles. */
-export interface Place {
-  step: number;
-  row: number;
-  column: number;
-}
-
 export type TileWanted = Extract<Wanted, { what: "tile" }>;
-
-/** Whether a tile of this step may be asked for: coarser ones are read from what the page has. */
-export function affordable({ queries, keys, count }: Source, step: number): boolean {
-  return Math.min(queries, TILE_ROWS * step) * keys * count <= MOST_WORK;
-}
-
-/** The step at which a bin is no larger than a pixel. */
-export function stepFor(cell: number): number {
-  return cell >= 1 ? 1 : 2 ** Math.floor(Math.log2(1 / cell));
-}
-
-/** Tiles of a step that a part of the matrix lies in, those nearest to its middle first. */
-export function placesIn(
-  source: Source,
-  step: number,
-  queries: readonly [first: number, end: number],
-  keys: readonly [first: number, end: number],
-): Place[] {
-  const out: Place[] = [];
-  const [tall, wide] = [TILE_ROWS * step, TILE_COLUMNS * step];
-  const last = (end: number, count: number, size: number) => Math.ceil(Math.min(end, count) / size);
-  for (let row = Math.floor(queries[0] / tall); row < last(queries[1], source.queries, tall); row++) {
-    for (let column = Math.floor(keys[0] / wide); column < last(keys[1], source.keys, wide); column++) {
-      out.push({ step, row, column });
-    }
-  }
-  const [y, x] = [(queries[0] + queries[1]) / 2 / tall - 0.5, (keys[0] + keys[1]) / 2 / wide - 0.5];
-  const far = ({ row, column }: Place) => (row - y) ** 2 + (column - x) ** 2;
-  return out.sort((a, b) => far(a) - far(b));
-}
 
 export function wantedFor(source: Source, { step, row, column }: Place): TileWanted {
   const span = (at: number, size: number, count: number) => [at * size, Math.min(count, (at + 1) * size)] as const;
@@ -83,7 +30,7 @@ export function wantedFor(source: Source, { step, row, column }: Place): TileWan
 }
 
 export class Tiles {
-  private readonly kept = new Map<string, Field>();
+  private kept = new Map<string, Field>();
   private queue: TileWanted[] = [];
   private current: { key: string; stop: () => void } | undefined;
   private size = 0;
@@ -128,7 +75,8 @@ export class Tiles {
   /** All weights are other ones now. */
   clear(): void {
     this.giveUp();
-    this.kept.clear();
+    // Not emptied: a tile of before that is still being read would go into it.
+    this.kept = new Map();
     this.queue = [];
     this.size = 0;
     this.problem.value = "";
@@ -164,9 +112,12 @@ export class Tiles {
     wanted: TileWanted,
     now: AnswerState,
   ): Promise<void> {
+    const { kept } = this;
     try {
-      if (now.status === "ready") this.keep(current.key, await read(wanted, now));
-      else this.problem.value = now.status === "failed" ? { error: now.error } : "missing";
+      if (now.status === "ready") {
+        const field = await read(wanted, now);
+        if (kept === this.kept) this.keep(current.key, field);
+      } else this.problem.value = now.status === "failed" ? { error: now.error } : "missing";
     } catch (error) {
       this.problem.value = { error: error instanceof Error ? error.message : String(error) };
     }

@@ -1,17 +1,8 @@
 import { signal } from "@preact/signals";
 import { describe, expect, it } from "vitest";
 import type { AnswerState } from "../src/answers";
-import {
-  affordable,
-  placesIn,
-  type Source,
-  stepFor,
-  TILE_COLUMNS,
-  TILE_ROWS,
-  Tiles,
-  type TileWanted,
-  wantedFor,
-} from "../src/tiles";
+import { affordable, placesIn, type Source, stepFor, TILE_COLUMNS, TILE_ROWS } from "../src/tile_places";
+import { Tiles, type TileWanted, wantedFor } from "../src/tiles";
 import { encodeWeight, VALUES } from "../src/wire/codec";
 import { Container } from "../src/wire/container";
 import { aWhile, eventually } from "./eventually";
@@ -103,6 +94,23 @@ describe("tiles", () => {
     expect(tile?.values[5 * 1024 + 7]).toBe(VALUES[encodeWeight((261 + 7) / 8192)]);
     tiles.want(SOURCE, places);
     expect(kernel.asked).toHaveLength(2);
+  });
+
+  it("of the weights before are not kept for those that took their place", async () => {
+    const kernel = new Kernel();
+    const tiles = new Tiles(kernel.ask);
+    const [place] = placesIn(SOURCE, 1, [0, 10], [0, 10]);
+    if (!place) throw new Error("no tile lies there");
+    tiles.want(SOURCE, [place]);
+    kernel.answer();
+    // Its numbers are being read.
+    await Promise.resolve();
+    tiles.clear();
+    await aWhile();
+    expect(tiles.get(SOURCE, place)).toBeUndefined();
+    tiles.want(SOURCE, [place]);
+    kernel.answer();
+    await eventually(() => expect(tiles.get(SOURCE, place)).toBeDefined());
   });
 
   it("that left the view are no longer waited for, and do not pile up", async () => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from lab import Lab, LabNotebook
-from opened import Opened, drawn
+from opened import Opened, drawn, until
 from playwright.sync_api import Page, expect
 
 from attnwidget import AttnView
@@ -49,6 +49,8 @@ def test_another_text_is_typed_run_and_drawn(lab: Lab, page: Page, minilm_path: 
             "view.run('It rains.')",
             FORGET,
             "print(json.dumps(view.can_run))",
+            "view.mode, view.heads = 'matrix', [0]; view.run('one two three four five six seven eight nine')",
+            "view.run('It rains.')",
         ],
     )
     notebook.run(0)
@@ -77,6 +79,21 @@ def test_another_text_is_typed_run_and_drawn(lab: Lab, page: Page, minilm_path: 
     # The other way: Python runs, the field follows.
     notebook.run(2)
     expect(view.find("textarea[name=text]")).to_have_value("It rains.")
+
+    # Nothing is left of the text before: not where the pointer is, nor in numbers that are drawn one by one.
+    notebook.run(5)
+
+    def numbers() -> int:
+        return int(view.find(".cells canvas").first.get_attribute("data-numbers") or 0)
+
+    until(page, lambda: numbers() > 25, "the longer text's numbers are drawn")
+    last = view.find(".cells canvas").first.bounding_box()
+    assert last is not None
+    page.mouse.click(last["x"] + last["width"] - 5, last["y"] + last["height"] - 5)
+    expect(view.find(".readout strong")).to_be_visible()
+    notebook.run(6)
+    until(page, lambda: 0 < numbers() <= 25, "the shorter text's numbers are drawn")
+    assert view.find(".absence").count() == 0
 
     # What the model cannot do is said here, not in the notebook.
     view.find("textarea[name=text]").fill("word " * 4000)

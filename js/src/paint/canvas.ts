@@ -1,8 +1,13 @@
 import { FINE } from "../print";
 
-/** A canvas sized in CSS pixels and sharp on the screen it is on. */
-export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
-  const ratio = canvas.closest("[data-paper]") ? FINE : Math.min(globalThis.devicePixelRatio || 1, FINE);
+/** A canvas sized in CSS pixels and sharp on the screen, or the paper, that it is on: that `on` is on. */
+export function prepare(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+  on = canvas,
+): CanvasRenderingContext2D | null {
+  const ratio = on.closest("[data-paper]") ? FINE : Math.min(globalThis.devicePixelRatio || 1, FINE);
   const pixels = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))] as const;
   if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) [canvas.width, canvas.height] = pixels;
   canvas.style.width = `${width}px`;

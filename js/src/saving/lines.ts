@@ -35,7 +35,8 @@ function focused(view: View, { focus, selection }: Picture): Focused {
   if (!focus?.locked) return { out: [], into: [], query: null, key: null, other: null };
   const { out, into } = directions(focus, signals.locked.value.keys, same);
   const { budget, max_strokes } = store.synced;
-  const range = store.rowWindow.value ?? ([0, queries.length] as const);
+  const [first, end] = store.rowWindow.value ?? [0, queries.length];
+  const range = [first, Math.min(end, queries.length)] as const;
   const incoming = () => (into.length > 0 ? incomingStrokes(selection.series, range, into) : null);
   const options = { budget: budget.value, maxStrokes: max_strokes.value };
   const outgoing = () => (out.length > 0 ? strokes(selection.series, out, options) : null);

@@ -68,8 +68,7 @@ export function Lines({ view, width }: { view: View; width: number }) {
   const lastRow = Math.min(end, queries.length);
   const showWindow = ([from, to]: Range) => {
     const [before, after] = store.rowWindow.peek() ?? [-1, -1];
-    const last = Math.min(to, queries.length);
-    if (long && (from !== before || last !== after)) store.rowWindow.value = [from, last];
+    if (long && (from !== before || to !== after)) store.rowWindow.value = [from, to];
     if (!long && before >= 0) store.rowWindow.value = null;
   };
   /** In one go, so that the picture of the new rows is drawn at once and that of the old ones not again. */
@@ -91,7 +90,7 @@ export function Lines({ view, width }: { view: View; width: number }) {
   };
 
   // Before the weights are there: else the lines of all rows would be made once, and thrown away.
-  useLayoutEffect(() => showWindow(seen), [store, long, first, end, queries.length]);
+  useLayoutEffect(() => showWindow(seen), [store, long, first, end]);
   useEffect(
     () => () => {
       store.rowWindow.value = null;
@@ -104,12 +103,11 @@ export function Lines({ view, width }: { view: View; width: number }) {
   useEffect(() => {
     if (lockedFirst !== undefined && !clicked.current) reveal(lockedFirst);
     clicked.current = false;
-  }, [lockedFirst, rowHeight, shown]);
+  }, [locked, rowHeight, shown]);
   useEffect(() => followSearch(search, (hit) => reveal(hit.index)), [search, rowHeight, shown]);
 
   const sizes = [at.strip, at.left, at.middle, at.right, at.strip].filter((size) => size > 0);
   const template = sizes.map((size) => `${size}px`).join(" ");
-  const free = locked.queries.length + locked.keys.length === 0;
   const tokens = (side: Side) => ({
     side,
     label: t(side === "query" ? "queries" : "keys"),
@@ -128,8 +126,8 @@ export function Lines({ view, width }: { view: View; width: number }) {
     finds: search.marks(side),
     found: same || current?.side === side ? found : NONE,
     onPreview: (index: number | null) => {
-      if (index === null) store.hover.value = null;
-      else if (free) store.hover.value = { side, index };
+      // Also while tokens are locked, which go before: once they are not, the pointer is where it is.
+      store.hover.value = index === null ? null : { side, index };
     },
     onLock: (index: number, shift: boolean) => {
       clicked.current = true;
@@ -168,7 +166,9 @@ export function Lines({ view, width }: { view: View; width: number }) {
         <Brought view={view}>{({ ImagePicture }) => <ImagePicture view={view} width={width} />}</Brought>
       )}
       <div class="picture-bar">
-        <span class="picture-rows">{long && t("lines.rows", { first, last: lastRow - 1, count: queries.length })}</span>
+        <span class="picture-rows">
+          {long && first < lastRow && t("lines.rows", { first, last: lastRow - 1, count: queries.length })}
+        </span>
         <SearchBox view={view} from={first} />
       </div>
       <div class="lines" style={{ gridTemplateColumns: at.map ? `${template} ${at.map + GAP}px` : template }}>

@@ -60,7 +60,7 @@ export function StrokesCanvas({ view, picture, split, at, scroll }: Props) {
       behind.current ??= { canvas: document.createElement("canvas"), of: [] };
       const known = of.every((part, at) => part === behind.current?.of[at]);
       if (known || focusStrokes) {
-        const base = known ? null : prepare(behind.current.canvas, width, height);
+        const base = known ? null : prepare(behind.current.canvas, width, height, canvas.current);
         if (base) paintStrokes(base, strokes, frame, look, fade);
         behind.current.of = of;
         context.globalAlpha = focusStrokes ? BEHIND : 1;

@@ -28,8 +28,9 @@ function Held({ model }: { model: MatrixModel }) {
   const t = store.t.value;
   const [first] = model.selection.value?.heads ?? [];
   if (first?.weights.form !== "top") return null;
-  const problem = model.tiles.problem.value;
-  const waiting = model.tiles.waiting.value;
+  const tiles = model.tiles.value;
+  const problem = tiles ? tiles.problem.value : model.view.parts.failed.value && "missing";
+  const waiting = tiles ? tiles.waiting.value : problem ? 0 : model.inView()[1].length;
   const count = first.weights.listed;
   const words = [t("matrix.top", { count })];
   if (typeof problem === "object") words.push(problem.error);

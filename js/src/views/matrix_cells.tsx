@@ -6,7 +6,7 @@ import { prepare } from "../paint/canvas";
 import { fieldOf } from "../paint/matrix";
 import { css } from "../paint/palette";
 import { type Part, Pictures, paintField, paintGrid, paintNumbers } from "../paint/tiles";
-import { affordable, placesIn } from "../tiles";
+import { affordable, placesIn } from "../tile_places";
 import { formatWeight } from "../wire/codec";
 import { listen, onKey } from "./matrix_gestures";
 import type { MatrixModel } from "./matrix_model";
@@ -23,9 +23,10 @@ function paintCells(model: MatrixModel, canvas: HTMLCanvasElement, pictures: Pic
   const colouring = model.colouring.value;
   const read = model.read.value;
   view.data.rowsArrived.value;
-  model.tiles.arrived.value;
+  const tiles = model.tiles.value;
+  tiles?.arrived.value;
   const context = prepare(canvas, width, height);
-  if (!context || !colouring || !read) return;
+  if (!context || !colouring || !read || !model.isOfNow(read.selection)) return;
   const part: Part = { ...now, width, height };
   const visible = model.visible();
   const ratio = Math.min(globalThis.devicePixelRatio || 1, 3);
@@ -47,7 +48,7 @@ function paintCells(model: MatrixModel, canvas: HTMLCanvasElement, pictures: Pic
     for (let step = MOST_STEP; step >= model.step.value; step /= 2) {
       if (!affordable(source, step)) continue;
       for (const place of placesIn(source, step, visible.queries, visible.keys)) {
-        const tile = model.tiles.get(source, place);
+        const tile = tiles?.get(source, place);
         if (tile) paintField(context, pictures.of(tile, colouring), tile, part);
       }
     }
@@ -98,7 +99,7 @@ function Keys({ model }: { model: MatrixModel }) {
   const locked = signals.locked.value;
   const { query, key } = model.cursor.value;
   model.read.value;
-  model.tiles.arrived.value;
+  model.tiles.value?.arrived.value;
   view.data.rowsArrived.value;
   const value = model.value(query, key);
   return (

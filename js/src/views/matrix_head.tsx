@@ -35,7 +35,7 @@ export function Readout({ model }: { model: MatrixModel }) {
   const selection = signals.selection.value;
   const { queries, keys } = signals.axes.value;
   data.rowsArrived.value;
-  model.tiles.arrived.value;
+  model.tiles.value?.arrived.value;
   model.read.value;
   const query = hover?.side === "query" ? hover.index : undefined;
   const key = hover?.side === "key" ? hover.index : hover?.key;

@@ -5,7 +5,8 @@ import { columnMeans } from "../paint/margins";
 import { type Colouring, divergingRamp, extremes, type Field, halved, type Shading, shading } from "../paint/matrix";
 import { mix } from "../paint/palette";
 import { knownRow, type Selection } from "../picture";
-import { affordable, type Place, placesIn, type Source, stepFor, TILE_COLUMNS, TILE_ROWS, Tiles } from "../tiles";
+import { affordable, type Place, placesIn, type Source, stepFor, TILE_COLUMNS, TILE_ROWS } from "../tile_places";
+import type { Tiles } from "../tiles";
 import type { View } from "../view";
 import { type Entropy, entropyOf, type Read, readWhole } from "./matrix_read";
 import { clampWindow, type Frame, frameFor, inFrame, isPart, type Window, wholeWindow } from "./matrix_zoom";
@@ -32,20 +33,20 @@ export class MatrixModel {
   readonly colouring: ReadonlySignal<Colouring | null>;
   readonly means: ReadonlySignal<{ values: Float64Array; partial: boolean; rows: number } | null>;
   readonly entropy: ReadonlySignal<Entropy | null>;
-  readonly tiles: Tiles;
+  /** Once the code for them is here. */
+  readonly tiles: ReadonlySignal<Tiles | undefined>;
   readonly source: ReadonlySignal<Source | null>;
   readonly step: ReadonlySignal<number>;
-  private row: { selection: Selection | null; query: number; row: Float32Array } = {
-    selection: null,
-    query: -1,
-    row: new Float32Array(0),
-  };
+  private row: { selection: Selection; query: number; row: Float32Array; whole: boolean } | undefined;
   private readonly pyramids = new WeakMap<Field, Field[]>();
 
   constructor(readonly view: View) {
     const { store, signals, data } = view;
     const { synced } = store;
-    this.tiles = new Tiles((wanted) => data.answers.to(wanted, []));
+    this.tiles = computed(() => {
+      const more = view.parts.more.value;
+      return more && new more.Tiles((wanted) => data.answers.to(wanted, []));
+    });
     this.selection = signals.selection;
     const counts = computed(() => [signals.axes.value.queries.length, signals.axes.value.keys.length] as const);
     this.frame = computed(() => {
@@ -97,22 +98,27 @@ export class MatrixModel {
       }),
       effect(() => {
         data.version.value;
-        untracked(() => this.tiles.clear());
+        untracked(() => this.tiles.value?.clear());
       }),
       effect(() => {
         const [source, places] = this.inView();
-        this.tiles.arrived.value;
-        untracked(() => this.tiles.want(source, places));
+        const tiles = this.tiles.value;
+        tiles?.arrived.value;
+        untracked(() => {
+          if (source) this.view.parts.want();
+          tiles?.want(source, places);
+        });
       }),
       // Another text or unit: the old part of it means nothing.
       effect(() => {
         this.view.signals.axes.value;
         this.looked.value = null;
+        this.cursor.value = { query: 0, key: 0 };
       }),
     ];
     return () => {
       for (const stop of stops) stop();
-      this.tiles.clear();
+      this.tiles.peek()?.clear();
     };
   }
 
@@ -146,20 +152,29 @@ export class MatrixModel {
   /** What is shown of a cell; NaN where the page does not hold it. */
   value(query: number, key: number): number {
     const selection = this.read.peek()?.selection;
-    if (!selection) return Number.NaN;
+    const { queries, keys } = this.frame.peek();
+    // What is read may be of a text before.
+    if (!selection || !this.isOfNow(selection) || query >= queries || key >= keys) return Number.NaN;
     const { joint } = selection;
-    if (!joint.isWhole(query)) {
+    const whole = joint.isWhole(query);
+    if (!whole) {
       const source = this.source.peek();
       const place = { step: 1, row: Math.floor(query / TILE_ROWS), column: Math.floor(key / TILE_COLUMNS) };
-      const tile = source && this.tiles.get(source, place);
+      const tile = source && this.tiles.peek()?.get(source, place);
       if (tile) return tile.values[(query - tile.query) * tile.columns + key - tile.key] ?? Number.NaN;
     }
-    if (this.row.query !== query || this.row.selection !== selection || !joint.isWhole(query)) {
-      const row = new Float32Array(this.frame.peek().keys);
+    let now = this.row;
+    if (now?.query !== query || now.selection !== selection || !now.whole) {
+      const row = new Float32Array(keys);
       knownRow(selection, joint, query, row);
-      this.row = { selection, query, row };
+      now = this.row = { selection, query, row, whole };
     }
-    return this.row.row[key] ?? Number.NaN;
+    return now.row[key] ?? Number.NaN;
+  }
+
+  /** Whether this is a selection of the tokens that are shown. */
+  isOfNow(selection: Selection): boolean {
+    return selection.scope.look.axes === this.view.signals.axes.peek();
   }
 
   /** Queries and keys that are in the frame. */

@@ -93,11 +93,7 @@ export function MenuItems({ view }: { view: View }) {
           hint={t("unit.hint")}
           value={synced.unit.value}
           options={UNITS.map((value) => ({ value, text: t(`unit.${value}`) }))}
-          onChange={(unit) => {
-            // Indices under the pointer are of other units now.
-            store.hover.value = null;
-            store.change({ unit });
-          }}
+          onChange={(unit) => store.change({ unit })}
         />
       )}
       {items.pair && (

@@ -4,6 +4,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { prepare } from "../paint/canvas";
 import { frameSpan, overviewImage, paintMinimap, rowAt } from "../paint/minimap";
 import type { View } from "../view";
+import { Overviews } from "../wire/overview";
 
 interface Props {
   view: View;
@@ -22,6 +23,14 @@ interface Props {
   onMove: (first: number, dragged: boolean) => void;
 }
 
+function drawn(...of: Parameters<typeof overviewImage>): HTMLCanvasElement {
+  const image = overviewImage(...of);
+  const small = document.createElement("canvas");
+  [small.width, small.height] = [image.width, image.height];
+  small.getContext("2d")?.putImageData(image, 0, 0);
+  return small;
+}
+
 export function Minimap(props: Props) {
   const { view, width, height, rows, first, end, queriesMarked, keysMarked, finds, onMove } = props;
   const { store, data, signals } = view;
@@ -30,7 +39,8 @@ export function Minimap(props: Props) {
   const stack = store.stack.value;
   const layer = store.synced.layer.value;
   data.version.value;
-  const pictures = stack ? data.layerPictures(stack.name, layer).value : undefined;
+  const rolled = store.synced.aggregate.value === "rollout";
+  const pictures = stack && !rolled ? data.layerPictures(stack.name, layer).value : undefined;
   const shown = signals.heads.value;
   const tints = view.tints.value;
   const palette = view.palette.value;
@@ -38,18 +48,20 @@ export function Minimap(props: Props) {
   const [queries, keys] = [axes.queries.length, axes.keys.length];
 
   const picture = useMemo(() => {
-    if (!pictures || !stack || !("heads" in shown)) return null;
+    if (!stack || !("heads" in shown)) return null;
+    if (!pictures) {
+      const [only] = shown.heads;
+      // A rollout has no small pictures of its own.
+      if (!rolled || only?.weights.form !== "dense") return null;
+      return drawn(Overviews.ofWeights(only.weights), [0], tints, keys);
+    }
     const before = (at: number) => stack.layers.slice(0, at).reduce((sum, info) => sum + info.heads, 0);
     const indices = shown.heads
       .filter((one) => !pictures.perLayer || one.layer === layer)
       .map((one) => (pictures.perLayer ? one.head : before(one.layer) + one.head))
       .filter((index) => index < pictures.overviews.heads);
-    const image = overviewImage(pictures.overviews, indices, tints, keys);
-    const small = document.createElement("canvas");
-    [small.width, small.height] = [image.width, image.height];
-    small.getContext("2d")?.putImageData(image, 0, 0);
-    return small;
-  }, [pictures, shown, stack, layer, tints, keys]);
+    return drawn(pictures.overviews, indices, tints, keys);
+  }, [pictures, rolled, shown, stack, layer, tints, keys]);
 
   useLayoutEffect(() => {
     const context = canvas.current && prepare(canvas.current, width, height);

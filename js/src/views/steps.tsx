@@ -15,7 +15,7 @@ import { Notes, Shapes } from "./steps_shapes";
 import { type Loaded, type Place, type StepsStatus, useSteps } from "./steps_state";
 import { type Point, StepsTable } from "./steps_table";
 import { quoted } from "./trace";
-import { TokenPicker } from "./trace_tokens";
+import { present, TokenPicker } from "./trace_tokens";
 
 /** Keys of a long text that are shown, those of the largest weights. */
 export const MOST_KEYS = 40;
@@ -105,12 +105,13 @@ export function Steps({ view, width }: { view: View; width: number }) {
   const hoveredQuery = useSignal<number | null>(null);
   const likely = useMemo(() => likelyPair(queries, keys, stack?.name !== "cross"), [queries, keys, stack]);
   const locked = synced.selected_queries.value;
-  const query = locked[0] ?? hoveredQuery.value ?? likely.query;
+  const query = locked[0] ?? present(hoveredQuery.value, queries) ?? likely.query;
   const head = synced.heads.value[0] ?? pinned ?? store.hoverHead.value ?? 0;
   const place: Place = { stack: stack?.name ?? "", layer, head, version: data.version.value };
   const { loaded, status } = useSteps(view, place, query);
   const last = loaded.value;
   const now = last && last.version === place.version && last.stack === place.stack ? last : null;
+  if (!now) stepsShown.delete(view);
 
   if (heads === 0) {
     const note = store.layer.value?.note || t("layer.noheads");

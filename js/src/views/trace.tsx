@@ -11,7 +11,7 @@ import { formatWeight } from "../wire/codec";
 import { type Cursor, TraceMap } from "./trace_map";
 import { useTrace } from "./trace_state";
 import { TraceTable } from "./trace_table";
-import { TokenPicker } from "./trace_tokens";
+import { present, TokenPicker } from "./trace_tokens";
 
 /** Below this width the two maps stand one under the other. */
 const TWO_MAPS = 640;
@@ -74,12 +74,12 @@ export function Trace({ view, width }: { view: View; width: number }) {
   const [lockedQuery, lockedKey] = [synced.selected_queries.value, synced.selected_keys.value];
   const sameText = stack?.name !== "cross";
   const likely = useMemo(() => likelyPair(queries, keys, sameText), [queries, keys, sameText]);
-  const query = lockedQuery[0] ?? hovered.value.query ?? likely.query;
-  const key = lockedKey[0] ?? hovered.value.key ?? likely.key;
-  const { trace, status } = useTrace(view, query, key);
-  const traced = trace.value;
+  const query = lockedQuery[0] ?? present(hovered.value.query, queries) ?? likely.query;
+  const key = lockedKey[0] ?? present(hovered.value.key, keys) ?? likely.key;
+  const { trace: traced, status } = useTrace(view, query, key);
   const now = status.value;
   if (traced) tracesShown.set(view, traced);
+  else tracesShown.delete(view);
   const fits = traced && stack && traced.ways[0].weight.length === cellsOf(stack);
 
   const problem =

@@ -11,8 +11,8 @@ import { LayerWeights } from "../wire/layer";
 export type TraceStatus = "ready" | "working" | "asked" | "missing" | { error: string };
 
 export interface TraceState {
-  /** The last one that became known: of another pair while the wanted one is on its way. */
-  trace: ReadonlySignal<Trace | null>;
+  /** The last one of this text that became known: of another pair while the wanted one is on its way. */
+  trace: Trace | null;
   status: ReadonlySignal<TraceStatus>;
 }
 
@@ -39,7 +39,7 @@ function kept(data: Data, stack: string, layer: number): Promise<LayerWeights> {
 
 export function useTrace(view: View, query: number, key: number): TraceState {
   const { store, data } = view;
-  const trace = useSignal<Trace | null>(null);
+  const known = useSignal<{ trace: Trace; stack: string; version: number } | null>(null);
   const status = useSignal<TraceStatus>("working");
   const stack = store.stack.value;
   const version = data.version.value;
@@ -54,25 +54,28 @@ export function useTrace(view: View, query: number, key: number): TraceState {
         ? LayerWeights.read(container, stack.name, layer)
         : kept(data, stack.name, layer);
     };
+    const found = (trace: Trace) => {
+      known.value = { trace, stack: stack.name, version };
+    };
     let unfollow: (() => void) | undefined;
     const timer = setTimeout(
       () => {
         if (held !== undefined) {
           status.value = "working";
-          settle(traceHeld(stack, tokens, read, { query, key }, life.signal), life.signal, trace, status);
+          settle(traceHeld(stack, tokens, read, { query, key }, life.signal), life.signal, found, status);
           return;
         }
         const answer = data.answers.to({ what: "trace", stack: stack.name, query, key }, []);
         unfollow = effect(() => {
           const now = answer.value;
           if (now.status === "ready") {
-            settle(readTrace(now.container, stack, tokens), life.signal, trace, status);
+            settle(readTrace(now.container, stack, tokens), life.signal, found, status);
           } else {
             status.value = now.status === "failed" ? { error: now.error } : now.status;
           }
         });
       },
-      trace.peek() ? REST : 0,
+      known.peek() ? REST : 0,
     );
     return () => {
       clearTimeout(timer);
@@ -80,19 +83,20 @@ export function useTrace(view: View, query: number, key: number): TraceState {
       unfollow?.();
     };
   }, [stack, version, query, key]);
-  return { trace, status };
+  const now = known.value;
+  return { trace: now?.stack === stack?.name && now?.version === version ? now.trace : null, status };
 }
 
 function settle(
   work: Promise<Trace>,
   life: AbortSignal,
-  trace: Signal<Trace | null>,
+  found: (trace: Trace) => void,
   status: Signal<TraceStatus>,
 ): void {
   work.then(
-    (found) => {
+    (trace) => {
       if (life.aborted) return;
-      trace.value = found;
+      found(trace);
       status.value = "ready";
     },
     (error: Error) => {

@@ -9,6 +9,11 @@ import type { View } from "../view";
 /** Tokens shown at once; a longer text is paged through. */
 const STRETCH = 120;
 
+/** A position that there is in this text. */
+export function present(index: number | null, tokens: readonly Token[]): number | undefined {
+  return index !== null && index < tokens.length ? index : undefined;
+}
+
 interface Props {
   view: View;
   side: "query" | "key";
