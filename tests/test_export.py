@@ -335,6 +335,12 @@ def test_what_is_not_there_is_named(view: AttnView, options: dict[str, Any], mes
         view.to_html(**options)
 
 
+@pytest.mark.parametrize("name", ["layers", "heads"])
+def test_one_number_for_a_list_is_named(view: AttnView, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"{name}: 3 is not valid. Valid: a list, such as {name}=\[3\]"):
+        view.to_html(**{name: 3})
+
+
 def test_a_page_that_would_be_too_large_says_what_takes_how_much(view: AttnView) -> None:
     size = len(view.to_html().encode())
     assert len(view.to_html(max_bytes=size)) > 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import sys
 import tracemalloc
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import softmax
 
 from attnwidget import Attention, AttnView, capture
 from attnwidget.addressing import bin_edges
 from attnwidget.answers import layers as answers
 from attnwidget.capture import masks
 from attnwidget.capture.arena import Arena
+from attnwidget.export import choice
 from attnwidget.overviews import blocks, overview
 from attnwidget.statistics.rows import KINDS, entropies, kind_sums
 from attnwidget.wire import Container, decode, decode_rows, encode, large, top
@@ -313,8 +317,6 @@ def test_nan_is_not_shown() -> None:
 @pytest.fixture
 def long(llama: Any, ids: Any, monkeypatch: pytest.MonkeyPatch) -> Attention:
     """A capture that counts as long, whose layers count as too large to bring whole."""
-    import sys
-
     module = sys.modules["attnwidget.wire.encode"]
     monkeypatch.setattr(module, "MOST_PICTURED_CELLS", 1000)
     attention = capture(llama, ids)
@@ -333,6 +335,36 @@ def test_layers_of_a_long_text_bring_their_own_pictures(long: Attention, dense_c
     assert layer.form == ("dense" if dense_cells else "top")
     kinds = [token.kind for token in long.stacks["decoder"].keys]
     np.testing.assert_allclose(layer.sums, kind_sums(long.weights(1), kinds), atol=2**-15)
+
+
+@pytest.mark.parametrize("dense_cells", [0, 10**9])
+def test_some_heads_of_a_long_text_bring_pictures_of_all(
+    long: Attention, monkeypatch: pytest.MonkeyPatch, dense_cells: int
+) -> None:
+    monkeypatch.setattr(choice, "encode", partial(encode, dense_cells=dense_cells))
+    # One head at a time.
+    monkeypatch.setattr(sys.modules["attnwidget.wire.encode"], "_CELLS_AT_ONCE", 200 * 200)
+    some = choice.container(long, choice.Choice({"decoder": [1]}, {"decoder": {1: [2]}}))
+    whole = encode(long, stack_layers={"decoder": [1]}, dense_cells=dense_cells)
+    assert Container(some).bytes("overview/decoder/1") == Container(whole).bytes("overview/decoder/1")
+    shares = [Container(one).numbers("shares/decoder/1") for one in (some, whole)]
+    np.testing.assert_allclose(*shares, atol=1e-6)
+    found, expected = (decode(one)["decoder", 1].weights for one in (some, whole))
+    np.testing.assert_array_equal(found[2], expected[2])
+    assert not found[[0, 1, 3]].any()
+
+
+def test_some_heads_of_a_long_text_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "encode", partial(encode, dense_cells=0))
+    monkeypatch.setattr("attnwidget.overviews.CELLS_AT_ONCE", 1 << 14)
+    attention = Attention.from_arrays(softmax(1, 2, 600, 600), [f"t{n}" for n in range(600)])
+    wanted = choice.Choice({"encoder": [0]}, {"encoder": {0: [1]}})
+    choice.container(attention, wanted)
+    tracemalloc.start()
+    choice.container(attention, wanted)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 600 * 600 * 8  # one head's map, as float64
 
 
 def test_whole_rows_are_answered(long: Attention) -> None:

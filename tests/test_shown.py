@@ -14,6 +14,7 @@ import attnwidget
 from attnwidget import Attention, AttnView, description, scene
 from attnwidget.answers import answer, read
 from attnwidget.answers.rollout import MOST_CELLS, with_rollout
+from attnwidget.export.choice import Choice, container
 from attnwidget.pictured import pictured
 from attnwidget.selection import Selection
 from attnwidget.statistics.flow import rollout
@@ -242,6 +243,9 @@ def test_where_the_projection_is_not_known_values_alone_are_measured(
     blocks = Container(encode(pair, stack_layers={"encoder": [2]}))
     assert "value_norms/encoder/2" not in blocks.blocks
     assert blocks.numbers("plain_value_norms/encoder/2") == pytest.approx(norms, rel=2**-12)
+    for heads in ({}, {"encoder": {2: [1]}}):
+        some = Container(container(pair, Choice({"encoder": [2]}, heads)))
+        assert some.bytes("plain_value_norms/encoder/2") == blocks.bytes("plain_value_norms/encoder/2")
     found = scene_of(pair, layer=2, heads=(1,), measure="contribution")
     assert found.norms_of == "value"
     moved = pair.weights(2, 1) * norms[1]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnwidget.addressing import as_int
-from attnwidget.statistics.rows import kind_sums
+from attnwidget.addressing import as_int, rows_of
+from attnwidget.overviews import Block, Pooled, blocks
+from attnwidget.statistics.rows import KINDS, kind_sums
 from attnwidget.wire import Container, encode
 from attnwidget.wire.container import Packer, number_block
-from attnwidget.wire.encode import _is_long, _overviews
+from attnwidget.wire.encode import OVERVIEW_SIZE, _is_long, _overviews, levels
 
 if TYPE_CHECKING:
     from attnwidget.attention import Attention, Stack
@@ -98,27 +99,32 @@ def choose(stacks: Mapping[str, Stack], layers: Iterable[int] | None, heads: Hea
 def container(attention: Attention, choice: Choice, tell: Callable[[], object] = lambda: None) -> bytes:
     """The container of the chosen layers and heads, with small pictures of every head there is.
 
-    Heads left out are zeros, which take hardly any bytes, so that the others keep their numbers. What is said of a
-    layer without reading its weights (the blocks ``shares``, ``overview``) stays true of all its heads.
+    What is said of a layer without reading its weights (the blocks ``shares``, ``overview``) stays true of all its
+    heads.
 
     `tell` is called after each layer.
     """
-    held = _Held(attention, choice.heads)
     packer = Packer()
     for name, stack in attention.stacks.items():
         if not _is_long(stack):
             packer.add(f"overview/{name}", _overviews(attention, name))
-    packed = Container(encode(held, stack_layers=choice.layers, overviews=False, tell=tell))
+    packed = Container(encoded(attention, choice, tell))
     packer.take(packed)
     for name, layers in choice.heads.items():
-        kinds = [token.kind for token in attention.stacks[name].keys]
         for layer in layers:
-            sums = [
-                kind_sums(attention.weights(layer, head, stack=name), kinds).mean(axis=0)
-                for head in range(attention.stacks[name].layers[layer].heads)
-            ]
-            packer.add(f"shares/{name}/{layer}", number_block(np.stack(sums), dtype="f4"))
+            shares, pictures = _of_all_heads(attention, name, layer)
+            packer.add(f"shares/{name}/{layer}", number_block(shares, dtype="f4"))
+            if (own := f"overview/{name}/{layer}") in packed.blocks:
+                packer.add(own, number_block(levels(pictures), dtype="u1"))
     return packer.pack()
+
+
+def encoded(attention: Attention, choice: Choice, tell: Callable[[], object] = lambda: None) -> bytes:
+    """The container of the chosen layers and heads, and of nothing else.
+
+    Heads left out are zeros, which take hardly any bytes, so that the others keep their numbers.
+    """
+    return encode(_Held(attention, choice.heads), stack_layers=choice.layers, overviews=False, tell=tell)
 
 
 def sizes(packed: bytes) -> dict[str, dict[int, int]]:
@@ -130,6 +136,18 @@ def sizes(packed: bytes) -> dict[str, dict[int, int]]:
             of_stack = out.setdefault(parts[1], {})
             of_stack[int(parts[2])] = of_stack.get(int(parts[2]), 0) + int(info["length"])
     return out
+
+
+def _of_all_heads(attention: Attention, name: str, layer: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Mean mass by kind of key, [heads, 5], and the small pictures of a layer; no n×n array is made."""
+    stack = attention.stacks[name]
+    heads, kinds = stack.layers[layer].heads, [token.kind for token in stack.keys]
+    sums, pooled = np.zeros((heads, len(KINDS))), Pooled(heads, len(stack.queries), len(kinds), OVERVIEW_SIZE)
+    for block in attention.blocks(layer, stack=name):
+        pooled.add(block)
+        seen = kinds[block.start : block.start + block.weights.shape[1]]
+        sums[block.head] += kind_sums(block.weights, seen).sum(axis=0)
+    return sums / max(1, len(stack.queries)), pooled.pictures
 
 
 class _Held:
@@ -145,18 +163,33 @@ class _Held:
         held = self._heads.get(stack or "", {}).get(layer)
         if held is None:
             return self._attention.weights(layer, head, stack=stack, queries=queries)
-        heads = list(range(self.stacks[stack or ""].layers[layer].heads) if head is None else head)
+        of = self.stacks[stack or ""]
+        heads = list(range(of.layers[layer].heads) if head is None else head)
         some = [index for index, one in enumerate(heads) if one in held]
-        found = self._attention.weights(layer, [heads[index] for index in some], stack=stack, queries=queries)
-        out = np.zeros((len(heads), *found.shape[1:]), np.float32)
-        out[some] = found
+        rows = np.arange(len(of.queries))[rows_of(queries, len(of.queries))]
+        out = np.zeros((len(heads), len(rows), len(of.keys)), np.float32)
+        if some:
+            out[some] = self._attention.weights(layer, [heads[at] for at in some], stack=stack, queries=queries)
         return out
+
+    def blocks(self, layer: int, *, stack: str | None = None) -> Iterator[Block]:
+        record = self._attention._record(layer, self._attention._stack(stack))
+        held = self._heads.get(stack or "", {}).get(layer)
+        yield from blocks(record, held)
+        if held is not None:
+            # Of one key: all others have no weight either.
+            nothing = np.zeros((record.queries, 1), np.float32)
+            for head in sorted({*range(record.heads)} - {*held}):
+                yield Block(head, slice(0, record.queries), 0, nothing)
 
     def overview(self, layer: int, *, stack: str | None = None, size: int = 32) -> NDArray[np.float32]:
         return self._attention.overview(layer, stack=stack, size=size)
 
     def value_norms(self, layer: int, *, stack: str | None = None) -> NDArray[np.float32] | None:
         return self._attention.value_norms(layer, stack=stack)
+
+    def value(self, layer: int, *, stack: str | None = None) -> NDArray[np.float32]:
+        return self._attention.value(layer, stack=stack)
 
 
 def _pair(head: object) -> tuple[int | None, int]:

@@ -94,8 +94,7 @@ def _pieces(
     """The page, piece by piece; the error of one that is too large comes behind the last."""
     if not views:
         raise ValueError("views: a page needs at least one")
-    wanted = None if layers is None else list(layers)
-    pairs = None if heads is None else list(heads)
+    wanted, pairs = _listed("layers", layers), _listed("heads", heads)
     with _told(sum(view._layers_to_bring(wanted, pairs) for view in views), progress) as tell:
         parts = [view._part(wanted, pairs, steps, tell) for view in views]
     named = views[0].title if title is None else title
@@ -113,6 +112,16 @@ def _pieces(
         yield text
     if max_bytes is not None and found > max_bytes:
         raise ValueError(too_large(found, max_bytes, parts, dense_from))
+
+
+def _listed(name: str, given: Iterable[Any] | None) -> list[Any] | None:
+    if given is None:
+        return None
+    try:
+        each = iter(given)
+    except TypeError:
+        raise TypeError(f"{name}: {given!r:.100} is not valid. Valid: a list, such as {name}=[3]") from None
+    return list(each)
 
 
 @contextmanager

@@ -87,8 +87,9 @@ Axes are [head, query, key]; `s` is the name of a stack, `l` a layer.
     ``steps/s/l/k/g`` and ``steps/s/l/v/g``, f4 [keys, d], are of the key-value head `g`. A live answer has one query,
     an exported page all of the heads that it brings, and ``steps/s``, u1 [layers]: whether there are steps at all.
 ``trace/s/…``, for mode "trace" (`attnwidget.answers.trace`): of one pair, both ways
-    ``pair`` u4 [2]; ``ways`` u4 [2, 4] (state, keys seen, pairs averaged, pairs); ``weight`` f4, ``rank`` u4 and
-    ``ratio`` f4, each [2, heads of all layers].
+    ``pair`` u4 [2]; ``ways`` u4 [2, 4] (state, keys seen, pairs averaged, pairs); ``weight`` f4, ``rank`` u4,
+    ``ratio`` f4 (to the mean of the other pairs at the same distance) and ``drawn`` f4 (to the mean of what other
+    queries give to the same key), each [2, heads of all layers].
 
 A container may bring some layers only; the page asks for others, and a reply is a container of just those.
 
