@@ -85,11 +85,9 @@ class Pair:
         """What a layer of `a` is compared with."""
         return layer if self.layers is None else self.layers[1]
 
-    def encoded(self, stack: str | None = None, layer: int = 0) -> bytes:
-        """The container of `b`: every layer that is compared, or of those only what one layer of `a` needs."""
-        wanted = None if stack is None else {stack: [self.layer_of_b(layer)]}
-        if self.layers is not None:
-            wanted = {self.stack: [self.layers[1]]}
+    def encoded(self) -> bytes:
+        """The container of every layer of `b` that is compared."""
+        wanted = None if self.layers is None else {self.stack: [self.layers[1]]}
         return encode(self.b, stack_layers=wanted, overviews=False)
 
     def _of_layer(self, name: str, layer: int, step: int) -> tuple[list[float], list[float]]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from attnwidget import answers
 from attnwidget.compare import Pair, pair
+from attnwidget.export.choice import Choice, encoded
 from attnwidget.holdings import HOLDINGS
+from attnwidget.packing import packed
 from attnwidget.requests import Requests
 from attnwidget.written import WrittenView
 
@@ -22,7 +24,7 @@ class ComparedView(WrittenView):
     """The other side of `AttnView.compare`: it travels with the view, and its layers can be asked for."""
 
     _other: Pair | None = None
-    _of_other: Requests
+    _of_other: Requests | None = None
 
     def _at_once(self) -> int:
         """Bytes of weights that travel with the widget's own state."""
@@ -68,16 +70,22 @@ class ComparedView(WrittenView):
 
     def _set_against(self, found: Pair) -> None:
         self._other = found
+        HOLDINGS.add(self)
         self._of_other = Requests(self._answer_other, self.send, sends_from_threads=self._sends_from_threads)
-        whole = found.encoded()
-        few = len(whole) <= self._at_once()
         self.set_trait("comparison", found.measured())
-        self.set_trait("compared", whole if few else found.encoded(self.stack, self.layer))
+        if found.layers is None:
+            compared, _ = packed(found.b, self.stack, self.layer, self._at_once(), overviews=False)
+        else:
+            compared = found.encoded()
+        self.set_trait("compared", compared)
 
-    def _bytes(self) -> dict[str, bytes]:
-        found = super()._bytes()
-        # A page that nobody answers needs the other side whole, too.
-        return found | ({"compared": self._other.encoded()} if self._other is not None else {})
+    def _bytes(self, choice: Choice | None = None) -> dict[str, bytes]:
+        found = super()._bytes(choice)
+        other = self._other
+        if other is None:
+            return found
+        # A page that nobody answers needs of the other side what it has of this one.
+        return found | {"compared": other.encoded() if choice is None else encoded(other.b, _of_b(other, choice))}
 
     def _answer_other(self, asked: answers.Asked) -> bytes:
         """The same, of the other side."""
@@ -86,3 +94,17 @@ class ComparedView(WrittenView):
             raise RuntimeError("this view has released its captures: make it again with AttnView.compare(a, b)")
         HOLDINGS.touch(self)
         return answers.answer(other.b, asked)
+
+
+def _of_b(both: Pair, choice: Choice) -> Choice:
+    """What a choice of `a` is compared with."""
+    if both.layers is None:
+        return choice
+    name, layer = both.stack, both.layers[1]
+    chosen, some = choice.layers[name], choice.heads.get(name, {})
+    layers = {name: [layer] if chosen else []}
+    if any(one not in some for one in chosen):
+        return Choice(layers)
+    # Every layer of `a` is set against this one: it needs the heads of them all.
+    wanted = {head for heads in some.values() for head in heads if head < both.b.stacks[name].layers[layer].heads}
+    return Choice(layers, {name: {layer: sorted(wanted)}})

@@ -19,26 +19,33 @@ class HeldView(ComparedView):
 
     _requests: Requests
 
-    def held(self) -> Attention | None:
-        """The capture this view keeps in memory, if any; for the budget of :mod:`attnwidget.holdings`."""
-        return self._data
+    def held(self) -> tuple[Attention, ...]:
+        """The captures this view keeps in memory, if any; for the budget of :mod:`attnwidget.holdings`."""
+        both = (self._data, None if self._other is None else self._other.b)
+        return tuple(one for one in both if one is not None)
 
     def release(self) -> None:
         """Let go of the capture: what the page has stays, further layers and `run` need the model."""
         self._data = self._other = None
-        self._requests.forget()
+        for requests in self._answering():
+            requests.forget()
         self.set_trait("status", "released")
 
     def close(self) -> None:
         """Close the widget on every page and let go of its capture."""
-        if (requests := getattr(self, "_requests", None)) is not None:
-            requests.stop()
+        if hasattr(self, "_requests"):
+            for requests in self._answering():
+                requests.stop()
             HOLDINGS.drop(self)
             self._data = self._other = None
             self._drawn.clear()
             if self.comm is not None:
                 self._empty()
         super().close()
+
+    def _answering(self) -> list[Requests]:
+        """What answers the page: for this view's capture, and for the one it is compared with."""
+        return [self._requests, *([] if self._of_other is None else [self._of_other])]
 
     def _empty(self) -> None:
         """Let go of all that is large on every page too: hosts keep the model of a closed widget, as it was last."""

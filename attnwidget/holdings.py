@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Sequence
 from typing import Protocol
+
+from attnwidget.addressing import as_int
 
 #: Bytes of captures held by views, all together, unless `set_limit` says otherwise.
 DEFAULT_LIMIT = 2 * 10**9
@@ -28,11 +31,11 @@ class Captured(Protocol):
 class Holder(Protocol):
     """A view, as far as the budget is concerned."""
 
-    def held(self) -> Captured | None:
-        """What it holds now."""
+    def held(self) -> Sequence[Captured]:
+        """All it holds now."""
 
     def release(self) -> None:
-        """Let go of it."""
+        """Let go of all of it."""
 
 
 class Holdings:
@@ -56,15 +59,19 @@ class Holdings:
 
     @limit.setter
     def limit(self, nbytes: int) -> None:
-        if isinstance(nbytes, bool) or not isinstance(nbytes, int) or nbytes < 0:
+        try:
+            limit = as_int(nbytes, "limit")
+        except TypeError:
+            limit = -1
+        if limit < 0:
             raise ValueError(f"limit: {nbytes!r} is not valid. Valid: a whole number of bytes, 0 or more")
-        self._limit = nbytes
+        self._limit = limit
         self._settle()
 
     @property
     def nbytes(self) -> int:
         """Bytes held now; a capture shared by several views counts once."""
-        captures = {id(capture): capture for holder in self._living() if (capture := holder.held()) is not None}
+        captures = {id(capture): capture for holder in self._living() for capture in holder.held()}
         return sum(capture.nbytes for capture in captures.values())
 
     def add(self, holder: Holder) -> None:
@@ -92,11 +99,12 @@ class Holdings:
 
     def _settle(self) -> None:
         living = self._living()
+        newest = {id(capture) for holder in living[-1:] for capture in holder.held()}
         for holder in living[:-1]:
             if self.nbytes <= self._limit:
                 return
             # What the newest view shows too stays in memory anyway: taking it from the older one would free nothing.
-            if holder.held() is not living[-1].held():
+            if any(id(capture) not in newest for capture in holder.held()):
                 holder.release()
                 self.drop(holder)
 

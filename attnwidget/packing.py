@@ -6,8 +6,8 @@ from attnwidget.attention import Attention
 from attnwidget.wire import encode
 
 
-def packed(data: Attention, stack: str, layer: int, most: int) -> tuple[bytes, bool]:
-    """What travels in the trait, and whether that is every layer."""
+def packed(data: Attention, stack: str, layer: int, most: int, *, overviews: bool = True) -> tuple[bytes, bool]:
+    """What travels in the trait, and whether that is every layer; `overviews` as for `encode`."""
     layers = sum(one.n_layers for one in data.stacks.values())
     cells = sum(info.heads * len(one.queries) * len(one.keys) for one in data.stacks.values() for info in one.layers)
     # Attention that hardly spreads still takes a byte for ten cells. Below that, and where trying all would take long,
@@ -17,7 +17,7 @@ def packed(data: Attention, stack: str, layer: int, most: int) -> tuple[bytes, b
         probe = encode(data, stack_layers={stack: [layer]}, overviews=False)
         may_fit = len(probe) * layers <= 1.5 * most
     if may_fit:
-        whole = encode(data)
+        whole = encode(data, overviews=overviews)
         if len(whole) <= most:
             return whole, True
-    return encode(data, stack_layers={stack: [layer]}), False
+    return encode(data, stack_layers={stack: [layer]}, overviews=overviews), False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -74,7 +75,7 @@ def weak(model: Any, gone: Callable[[], None]) -> Callable[[], Any]:
     `gone` is called once the model is no more, from the event loop that runs now where there is one: the model may die
     in the middle of anything, even of a message being sent, where none may be sent.
     """
-    if isinstance(model, str):
+    if isinstance(model, (str, os.PathLike)):
         return lambda: model
     try:
         loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()

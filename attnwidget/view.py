@@ -289,7 +289,7 @@ def _receive(view: AttnView, content: object, _buffers: object) -> None:
         rerun.answer(view, asked)
     elif asked.get("kind") == "more":
         view.bring_more()
-    elif asked.get("of") == "b" and view._other is not None:
+    elif asked.get("of") == "b" and view._of_other is not None:
         view._of_other.receive(content)
     else:
         view._requests.receive(content)

@@ -193,7 +193,7 @@ class WrittenView(ViewOutput):
     ) -> page.Part:
         """What a page holds of this view; `tell` is called after each layer that had to be made."""
         choice = self._choice(layers, heads)
-        binary = {"attention": self._with_statistics(self._whole(choice, tell)), **self._bytes()}
+        binary = {"attention": self._with_statistics(self._whole(choice, tell)), **self._bytes(choice)}
         if self.aggregate == "rollout":
             binary["attention"] = with_rollout(binary["attention"], self.attention_data, self.stack, self.layer)
         places = self._places_of_steps(steps)
@@ -217,7 +217,7 @@ class WrittenView(ViewOutput):
         state |= {"status": "", "can_run": False}
         return state if choice is None else state | choice.opening(self.stack, self.layer)
 
-    def _bytes(self) -> dict[str, bytes]:
+    def _bytes(self, choice: Choice | None = None) -> dict[str, bytes]:
         """What travels as bytes besides the attention, by trait."""
         kept = {name: bytes(getattr(self, name)) for name in BINARY if name != "attention"}
         return {name: data for name, data in kept.items() if data}

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from made import softmax
+from made import softmax, wait_for
 from scipy.spatial.distance import jensenshannon  # type: ignore[import-untyped]
 from views import message
 
-from attnwidget import compare, linking
+from attnwidget import answers, compare, compared, held, holdings, linking, packing
 from attnwidget import view as view_module
 from attnwidget.arrays import from_arrays
 from attnwidget.attention import Attention
 from attnwidget.view import AttnView
-from attnwidget.wire import decode
+from attnwidget.wire import decode, encode
 
 TOKENS = ["[CLS]", "the", "dog", "chased", "the", "cat", "[SEP]"]
 
@@ -154,6 +155,98 @@ def test_releasing_lets_go_of_both_sides(sides: tuple[Attention, Attention]) -> 
     assert view._other is None
     with pytest.raises(RuntimeError, match="released"):
         _ = view.attention_data
+
+
+def test_what_will_not_travel_of_the_other_side_is_not_encoded(
+    sides: tuple[Attention, Attention], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def spy(data: Attention, **options: Any) -> bytes:
+        if data is sides[1]:
+            asked.append(options.get("stack_layers"))
+        return encode(data, **options)
+
+    monkeypatch.setattr(view_module, "ALL_AT_ONCE", 10)
+    for module in (compare, packing):
+        monkeypatch.setattr(module, "encode", spy)
+    view = AttnView.compare(*sides, layer=1)
+    assert asked == [{"encoder": [1]}]
+    assert list(decode(view.compared)) == [("encoder", 1)]
+
+
+def test_a_page_of_some_layers_and_heads_has_the_same_of_both(sides: tuple[Attention, Attention]) -> None:
+    a, b = sides
+    part = AttnView.compare(a, b)._part([2], [1, 3], False).binary
+    for name, side in (("attention", a), ("compared", b)):
+        layers = decode(part[name])
+        assert list(layers) == [("encoder", 2)]
+        weights = layers["encoder", 2].weights
+        np.testing.assert_allclose(weights[[1, 3]], side.weights(2, [1, 3]), atol=1e-3)
+        assert not weights[[0, 2]].any()
+
+
+@pytest.mark.parametrize(("layers", "heads", "kept"), [([0], None, [0, 1]), (None, [(0, 1), (1, 3)], [1])])
+def test_a_layer_that_all_are_compared_with_has_the_heads_of_them_all(
+    sides: tuple[Attention, Attention], layers: list[int] | None, heads: list[Any] | None, kept: list[int]
+) -> None:
+    b = made(3, heads=2)
+    part = AttnView.compare((sides[0], 0), (b, 2))._part(layers, heads, False).binary
+    found = decode(part["compared"])
+    assert list(found) == [("encoder", 2)]
+    expected = np.zeros((2, 7, 7), np.float32)
+    expected[kept] = b.weights(2, kept)
+    np.testing.assert_allclose(found["encoder", 2].weights, expected, atol=1e-3)
+
+
+# ---- both sides in memory
+
+
+def test_both_sides_count_and_older_comparisons_are_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = made(0).nbytes
+    budget = holdings.Holdings(3 * size)
+    for module in (view_module, compared, held):
+        monkeypatch.setattr(module, "HOLDINGS", budget)
+    a = made(0)
+    old, shared = AttnView.compare(a, made(1)), AttnView(a)
+    assert (budget.nbytes, old.status) == (2 * size, "")
+    new = AttnView.compare(a, made(3))
+    assert (budget.nbytes, old.status) == (3 * size, "")
+    # What the newest shows too stays: to take it from `shared` would free nothing.
+    budget.limit = size
+    assert (budget.nbytes, old.status, shared.status, new.status) == (2 * size, "released", "", "")
+    AttnView.compare((a, 0), (a, 2))
+    assert budget.nbytes == size
+
+
+@pytest.mark.parametrize("end", ["release", "close"])
+def test_an_answer_about_the_other_side_ends_with_its_capture(
+    sides: tuple[Attention, Attention], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    view = AttnView.compare(*sides)
+    replies: list[Any] = []
+    of_other = view._of_other
+    assert of_other is not None
+    monkeypatch.setattr(of_other, "_send", lambda content, _: replies.append(content))
+    asked = {"kind": "request", "what": "layer", "stack": "encoder", "of": "b"}
+    message(view, {**asked, "id": "kept", "layer": 0})
+    wait_for(lambda: of_other.idle)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> bytes:
+        begun.set()
+        assert goes_on.wait(60)
+        return b"late"
+
+    monkeypatch.setattr(answers, "answer", slow)
+    message(view, {**asked, "id": "late", "layer": 1})
+    assert begun.wait(60)
+    getattr(view, end)()
+    goes_on.set()
+    wait_for(lambda: of_other.idle)
+    assert [reply["id"] for reply in replies if reply["ok"]] == ["kept"]
+    assert [reply["id"] for reply in replies if not reply["ok"]] == (["late"] if end == "release" else [])
+    assert not of_other._cache
 
 
 # ---- two views that move together

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from made import wait_for
 
@@ -342,8 +343,8 @@ class View:
     def __init__(self, capture: Capture) -> None:
         self.capture: Capture | None = capture
 
-    def held(self) -> Capture | None:
-        return self.capture
+    def held(self) -> list[Capture]:
+        return [] if self.capture is None else [self.capture]
 
     def release(self) -> None:
         self.capture = None
@@ -356,9 +357,9 @@ def test_the_views_used_longest_ago_are_released_first() -> None:
     holdings.add(views[1])
     holdings.touch(views[0])
     holdings.add(views[2])
-    assert [view.held() is None for view in views] == [False, True, False, False]
+    assert [not view.held() for view in views] == [False, True, False, False]
     holdings.add(views[3])
-    assert [view.held() is None for view in views] == [True, True, False, False]
+    assert [not view.held() for view in views] == [True, True, False, False]
     assert holdings.nbytes == 80
 
 
@@ -367,15 +368,18 @@ def test_the_newest_is_never_released_and_a_lower_limit_applies_at_once() -> Non
     views = [View(Capture(40)), View(Capture(400))]
     for view in views:
         holdings.add(view)
-    assert views[0].held() is None
-    assert views[1].held() is not None
+    assert not views[0].held()
+    assert views[1].held()
     views[0].capture = Capture(40)
     holdings.add(views[0])
-    assert views[1].held() is None
+    assert not views[1].held()
     views[1].capture = Capture(20)
     holdings.add(views[1])
-    holdings.limit = 50
-    assert views[0].held() is None
+    holdings.limit = np.int64(50)  # type: ignore[assignment]
+    assert not views[0].held()
+    for wrong in (-1, 1e9, True, "1 GB"):
+        with pytest.raises(ValueError, match="a whole number of bytes"):
+            holdings.limit = wrong  # type: ignore[assignment]
 
 
 def test_a_shared_capture_counts_once_and_is_not_taken_for_nothing() -> None:
@@ -386,7 +390,7 @@ def test_a_shared_capture_counts_once_and_is_not_taken_for_nothing() -> None:
         holdings.add(view)
     assert holdings.nbytes == 40
     holdings.limit = 10
-    assert [view.held() for view in views] == [shared, shared]
+    assert [view.held() for view in views] == [[shared], [shared]]
 
 
 def test_gone_and_dropped_views_count_no_more() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,10 +121,12 @@ def test_the_page_hears_that_the_model_is_gone(
     view.close()
 
 
-def test_a_path_can_always_be_run_again(minilm_path: str) -> None:
-    view = AttnView(minilm_path, "a cat")
+@pytest.mark.parametrize("of", [str, Path])
+def test_a_path_can_always_be_run_again(minilm_path: str, of: Callable[[str], Any]) -> None:
+    view = AttnView(of(minilm_path), "a cat")
     gc.collect()
     assert view.can_run is True
+    assert view.run("a dog").tokens["text"][2]["text"] == "dog"
     view.close()
 
 

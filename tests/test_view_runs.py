@@ -128,7 +128,7 @@ def test_the_callers_own_attention_stays_whole(monkeypatch: pytest.MonkeyPatch) 
 def test_a_closed_view_holds_nothing(view: AttnView) -> None:
     before = threading.active_count()
     view.close()
-    assert view.held() is None
+    assert view.held() == ()
     assert view.model_id is None if view.comm else True
     assert "closed" in repr(view)
     assert threading.active_count() <= before
