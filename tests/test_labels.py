@@ -10,6 +10,7 @@ import pytest
 
 from attnwidget import Attention, HeadProfile
 from attnwidget.statistics import rules
+from attnwidget.statistics.accumulators import poisson_weights
 from attnwidget.statistics.definitions import caveats, label_definition
 from attnwidget.statistics.heads import HeadStatistics, statistics
 from attnwidget.statistics.labels import HeadLabel, labels
@@ -126,6 +127,25 @@ def test_no_op_is_said_from_values_only() -> None:
     assert all("no-op by" not in label.text() for label in blind)
 
 
+def test_what_is_said_of_values_is_said_of_heads_that_have_them() -> None:
+    """As after a layer's W_O was changed in place: its heads have weights, and no values."""
+    nan = float("nan")
+    sure = {"cls": [0.9, 0.9, 0.7, 0.9], "delimiters": [0.9] * 4, "entropy_norm": [0.3] * 4, "mi_norm": [0.1] * 4}
+    some = summary_of({**sure, **{f"norm_{kind}": [0.8, 0.4, nan, nan] for kind in ("cls", "sep", "punct")}})
+    found = diagnose(some).evidence
+    assert (found["leaning"], found["valued"], found["no_op"]) == (4, 2, 1)
+    assert (found["leaning_share"], found["leaning_norm"]) == pytest.approx((0.9, 0.6))
+    assert found["nu"] == pytest.approx(0.6 / 0.9)
+    assert found["delimiter_nu"] == pytest.approx(3 * 1.2 / 1.8)
+    assert diagnose(some).signs == ("a",)
+    assert "said of 2 of the 4 heads" in verdict(some)
+    assert "1 of 2 such heads" in verdict(some)
+    none = summary_of({**sure, **dict.fromkeys(("norm_cls", "norm_sep", "norm_punct"), [nan] * 4)})
+    assert diagnose(none).signs == ("a_unknown",)
+    assert "cannot be told" in verdict(none)
+    assert not [lang for lang in LANGUAGES for text in (verdict(some, lang), verdict(none, lang)) if "nan" in text]
+
+
 def test_the_sink_is_found() -> None:
     for kind in ("cls", "sep", "punct", "first"):
         found = summary_of({kind: [0.7, 0.5], f"norm_{kind}": [0.01, 0.01]}, sinks={})
@@ -179,6 +199,23 @@ def test_what_replicates_disagree_on_is_said() -> None:
     assert label.text().startswith("between [CLS] sink (no-op by its values) and mixed")
     votes[10:] = LABELS.index("cls_sink")
     assert labels(summary_of(values, replicates=votes))[0].text("ja").startswith("おおむね")
+
+
+def test_replicates_that_drew_no_text_have_no_vote() -> None:
+    """Copies of a text are drawn together: of one distinct text, every third replicate holds none."""
+    one, other = (HeadProfile.from_statistics([text] * 25) for text in texts(2))
+    assert {(label.certainty, label.agreement) for label in one.labels()} == {("is", 1.0)}
+    again = HeadProfile.from_statistics([*texts(1, dict(reversed(HEADS.items()))) * 25])
+    for changed in one.compare(again).heads:
+        assert changed.low == pytest.approx(changed.difference) == changed.high
+        assert changed.changed == (changed.before != changed.after)
+    # Replicates that hold one text and not the other are left out as well.
+    assert all(np.isfinite([change.low, change.high]).all() for change in one.compare(other).heads)
+    undrawn = next(text for text in texts(9) if not poisson_weights(text.text, 1, 0).any())
+    empty = HeadProfile.from_statistics([undrawn] * 25, replicates=1)
+    assert {label.certainty for label in empty.labels()} == {"describes"}
+    with pytest.raises(ValueError, match="none of their 1 replicates holds texts of both"):
+        empty.compare(empty)
 
 
 def test_gathering_and_sentences_are_tags() -> None:

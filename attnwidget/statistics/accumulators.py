@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attnwidget.statistics.setting import F8
 
@@ -108,6 +109,11 @@ class Replicates:
 
     def merge(self, other: Replicates) -> Replicates:
         return Replicates(self.count + other.count, self.total + other.total, self.base + other.base)
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Which replicates hold a text, [B]: of few distinct texts some drew none."""
+        return np.asarray(self.count.any(1), np.bool_)
 
     def means(self) -> tuple[F8, F8]:
         """Means of every replicate: float64 [B, S, L, H], and of the baselines [B, S]; NaN in an empty replicate."""

@@ -81,14 +81,20 @@ class Comparison:
 
 
 def compare(before: HeadProfile, after: HeadProfile) -> Comparison:
-    """What changed. ValueError where the two have other heads or other replicates."""
+    """What changed. ValueError where the two have other heads or other replicates, or none that holds texts of both."""
     if before.heads != after.heads:
         raise ValueError(f"these profiles cannot be compared: heads {before.heads} before, {after.heads} after")
     shapes = before.replicates.count.shape, after.replicates.count.shape
     if shapes[0] != shapes[1] or before.seed != after.seed:
         raise ValueError("these profiles cannot be compared: they were made with other replicates or another seed")
+    filled = before.replicates.filled & after.replicates.filled
+    if not filled.any():
+        raise ValueError(
+            f"these profiles cannot be compared: none of their {len(filled)} replicates holds texts of both; profile "
+            "more texts, or with more replicates"
+        )
     (first, _), (second, _) = before.replicates.means(), after.replicates.means()
-    changes = second - first
+    changes = (second - first)[filled]
     with np.errstate(invalid="ignore"):
         low, high = (np.nanquantile(np.nan_to_num(changes), q, axis=0) for q in (0.025, 0.975))
     one, two = before.values(), after.values()
@@ -97,10 +103,7 @@ def compare(before: HeadProfile, after: HeadProfile) -> Comparison:
     strength = np.nan_to_num(np.abs(np.stack(list(difference.values()))) / spread)
     # Of a change without any spread nothing can be said but its size.
     strongest = np.where(np.abs(np.nan_to_num(np.stack(list(difference.values())))) > 1e-6, strength, 0).argmax(0)
-    summaries = before.summary(), after.summary()
-    assert summaries[0].replicates is not None
-    assert summaries[1].replicates is not None
-    differ = (summaries[0].replicates != summaries[1].replicates).mean(0)
+    differ = (before.replicate_labels(filled) != after.replicate_labels(filled)).mean(0)
     heads = []
     for a, b in zip(before.labels(), after.labels(), strict=True):
         at = a.layer, a.head

@@ -196,11 +196,12 @@ class HeadProfile:
             self.counts["faults"],
             self.counts["causal"] > 0,
             self.counts["values"] == self.texts,
-            self._replicate_labels(),
+            self.replicate_labels(self.replicates.filled),
         )
 
-    def _replicate_labels(self) -> NDArray[np.int8]:
-        means, bases = self.replicates.means()
+    def replicate_labels(self, which: NDArray[np.bool_]) -> NDArray[np.int8]:
+        """Labels (index in `LABELS`) of some bootstrap replicates, [b, L, H]; one without texts has none to give."""
+        means, bases = (array[which] for array in self.replicates.means())
         values = {name: means[:, i] for i, name in enumerate(RULE_STATISTICS)}
         if self.induction is not None:
             values["induction"] = np.broadcast_to(self.induction.means[0], values["cls"].shape)

@@ -169,7 +169,7 @@ def _label(
 
 def _certainty(summary: Summary, code: int, layer: int, head: int) -> tuple[str, float, int | None]:
     """How the label is worded, the share of replicates that agree, and the label that the others have most often."""
-    if summary.replicates is None or not summary.enough or summary.faults:
+    if summary.replicates is None or not len(summary.replicates) or not summary.enough or summary.faults:
         return "describes", float("nan"), None
     votes = np.bincount(summary.replicates[:, layer, head], minlength=len(LABELS))
     agreement = float(votes[code] / votes.sum())

@@ -81,7 +81,7 @@ class Summary:
     texts, rows, tokens, faults : int
     causal, has_values : bool
     replicates : int8 [B, L, H] or None
-        Labels (index in `LABELS`) of the bootstrap replicates.
+        Labels (index in `LABELS`) of the bootstrap replicates that hold a text.
     """
 
     heads: tuple[int, ...]

@@ -32,8 +32,9 @@ class Diagnosis:
         The kind of key that takes most beyond chance: "cls", "sep", "punct", "first" or "other".
     evidence : mapping of str to float
         The numbers behind it. Of the sink: "share" and "base" (of all weight, and by chance), "top_layer" and
-        "top_share", "heads", "leaning" (heads with κ ≥ 0.3), "sinks" (κ ≥ 0.6), and of the leaning heads
-        "leaning_share", "leaning_norm", "nu" and "no_op" (heads with ν ≤ 0.5; NaN without values). Of the signs:
+        "top_share", "heads", "leaning" (heads with κ ≥ 0.3), "sinks" (κ ≥ 0.6), "valued" (leaning heads whose values
+        are known), and of these "leaning_share", "leaning_norm", "nu" and "no_op" (heads with ν ≤ 0.5); where there are
+        none, "leaning_share" is of all leaning heads, and the others are NaN. Of the signs:
         "delimiter_heads" (the smallest share over layers of heads that put κ ≥ 0.6 on delimiters), "delimiter_nu",
         "collapsed_heads", "uniform_heads" (shares of all heads), "tokens_per_text", "unknown".
     """
@@ -83,6 +84,8 @@ def _of_sink(summary: Summary, kind: str) -> dict[str, float]:
     top = int(np.argmax(by_layer))
     strength = summary.kappa(kind)
     leaning = strength >= rules.LEANS
+    # A layer whose W_O has changed since the capture has weights, and no values.
+    valued = leaning & np.isfinite(summary.values[f"norm_{kind}"]) & summary.has_values
     out = {
         "share": _mean(share),
         "base": float(summary.baselines[kind]),
@@ -91,14 +94,16 @@ def _of_sink(summary: Summary, kind: str) -> dict[str, float]:
         "heads": float(sum(summary.heads)),
         "leaning": float(leaning.sum()),
         "sinks": float((strength >= rules.THRESHOLDS["cls_sink"]).sum()),
+        "valued": float(valued.sum()),
         **dict.fromkeys(("leaning_share", "leaning_norm", "nu", "no_op"), float("nan")),
     }
-    if leaning.any():
+    if valued.any():
+        out["leaning_share"] = float(share[valued].mean())
+        out["leaning_norm"] = float(summary.values[f"norm_{kind}"][valued].mean())
+        out["nu"] = out["leaning_norm"] / out["leaning_share"]
+        out["no_op"] = float((summary.nu(kind)[valued] <= rules.NO_OP).sum())
+    elif leaning.any():
         out["leaning_share"] = float(share[leaning].mean())
-        if summary.has_values:
-            out["leaning_norm"] = float(summary.values[f"norm_{kind}"][leaning].mean())
-            out["nu"] = out["leaning_norm"] / out["leaning_share"]
-            out["no_op"] = float((summary.nu(kind)[leaning] <= rules.NO_OP).sum())
     return out
 
 
@@ -138,13 +143,13 @@ def _signs(evidence: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _delimiter_nu(summary: Summary) -> float:
-    """ν of [CLS], [SEP] and punctuation together over all heads; NaN without values."""
-    if not summary.has_values:
-        return float("nan")
+    """ν of [CLS], [SEP] and punctuation together over all heads whose values are known; NaN where there are none."""
     kinds = ("cls", "sep", "punct")
-    norm = sum(np.nan_to_num(summary.values[f"norm_{kind}"]) for kind in kinds)
-    weight = sum(np.nan_to_num(summary.values[kind]) for kind in kinds)
-    return float(np.sum(norm) / max(float(np.sum(weight)), 1e-300))
+    norm, weight = (np.sum([summary.values[f"{of}{kind}"] for kind in kinds], axis=0) for of in ("norm_", ""))
+    known = np.isfinite(norm)
+    if not summary.has_values or not known.any():
+        return float("nan")
+    return float(norm[known].sum() / max(float(weight[known].sum()), 1e-300))
 
 
 def verdict(
@@ -180,13 +185,13 @@ def verdict(
         return title
     parts = [title, _measured(summary, found, lang)]
     parts.append(text_of(lang, "verdict.normal_causal" if summary.causal else "verdict.normal"))
-    parts.append(_values(summary, found.evidence, lang))
+    parts += _values(summary, found.evidence, lang)
     parts += [sign_text(found, sign, lang) for sign in found.signs]
     # What special tokens take says nothing where nothing has been learned.
     parts += [text_of(lang, "verdict.overfitting"), text_of(lang, "verdict.worth")]
     if lengths is not None:
         parts.append(text_of(lang, "verdict.extrapolation", shortest=lengths[0], longest=lengths[1]))
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(parts)
 
 
 def sign_text(found: Diagnosis, sign: str, lang: str = "en") -> str:
@@ -217,17 +222,19 @@ def _measured(summary: Summary, found: Diagnosis, lang: str) -> str:
     )
 
 
-def _values(summary: Summary, evidence: Mapping[str, float], lang: str) -> str:
-    if not summary.has_values:
-        return text_of(lang, "verdict.no_values")
-    if not evidence["leaning"]:
-        return ""
-    return text_of(
+def _values(summary: Summary, evidence: Mapping[str, float], lang: str) -> list[str]:
+    leaning, valued = int(evidence["leaning"]), int(evidence["valued"])
+    if not summary.has_values or (leaning and not valued):
+        return [text_of(lang, "verdict.no_values")]
+    if not leaning:
+        return []
+    written = text_of(
         lang,
         "verdict.values",
         share=_percent(evidence["leaning_share"]),
         norm=_percent(evidence["leaning_norm"]),
         nu=f"{evidence['nu']:.2f}",
         noop=int(evidence["no_op"]),
-        count=int(evidence["leaning"]),
+        count=valued,
     )
+    return [written] if valued == leaning else [written, text_of(lang, "verdict.values_some", of=valued, count=leaning)]

@@ -126,7 +126,7 @@ def test_evidence_is_what_the_verdict_says(opened: Opened, view: AttnView, atten
     rows = [flat(text) for text in shown.find(".evidence summary").all_inner_texts()]
     assert f"{int(evidence['leaning'])} of 72" in rows[2]
     assert f"{int(evidence['sinks'])} of 72" in rows[3]
-    assert f"{int(evidence['no_op'])} of {int(evidence['leaning'])}" in rows[6]
+    assert f"{int(evidence['no_op'])} of {int(evidence['valued'])}" in rows[6]
     measured = shown.find(".verdict p").first.inner_text()
     share = re.search(r"(\d+) %", rows[0])
     assert share is not None

@@ -83,7 +83,7 @@ export function Evidence({ view, statistics }: { view: View; statistics: Statist
         name={t("profile.evidence.sinks", { name })}
         value={of(evidence.sinks, evidence.heads)}
       />
-      {has_values && (evidence.leaning ?? 0) > 0 && (
+      {(evidence.valued ?? 0) > 0 && (
         <>
           <Defined
             {...common}
@@ -101,7 +101,7 @@ export function Evidence({ view, statistics }: { view: View; statistics: Statist
             {...common}
             rule={`rule.${sink}_sink`}
             name={t("profile.evidence.noop")}
-            value={of(evidence.no_op, evidence.leaning)}
+            value={of(evidence.no_op, evidence.valued)}
           />
         </>
       )}
