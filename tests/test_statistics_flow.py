@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import networkx
@@ -14,6 +15,10 @@ import transformers
 from tiny import eager_twin, peaky
 
 from attnwidget import Attention, capture
+from attnwidget.breaks import in_breaks
+from attnwidget.capture import records
+from attnwidget.statistics import flow as flows
+from attnwidget.statistics import values
 from attnwidget.statistics.flow import flow, rollout, trace
 from attnwidget.statistics.gradients import gradient_attention
 from attnwidget.statistics.interventions import ablate, value_zeroing
@@ -52,8 +57,63 @@ def test_flow_is_the_maximum_flow_of_the_layered_graph() -> None:
     np.testing.assert_allclose(flow(attention, 1), expected / expected.sum(1, keepdims=True), atol=1e-6)
     # Through one layer the flow is the edge itself.
     np.testing.assert_allclose(flow(attention, 0), rollout(attention)[0], atol=1e-6)
+
+
+def test_flow_reads_no_more_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    attention, read = random_attention(3, 2, 4), []
+    weights = attention.weights
+
+    def watched(layer: int, *args: Any, **settings: Any) -> Any:
+        read.append(layer)
+        return weights(layer, *args, **settings)
+
+    monkeypatch.setattr(attention, "weights", watched)
     with pytest.raises(ValueError, match="pass limit=4"):
         flow(attention, 1, limit=3)
+    with pytest.raises(IndexError, match="layer 3 is out of range: valid is 0 to 2"):
+        flow(attention, 3)
+    assert read == []
+    flow(attention, 1)
+    assert set(read) == {0, 1}
+
+
+def test_long_computations_take_breaks(monkeypatch: pytest.MonkeyPatch, tiny_llama: Any) -> None:
+    """One in every layer at least; of a layer with many cells one in every block, and the blocks make up the whole."""
+
+    def captured() -> Attention:
+        found = capture(tiny_llama, torch.arange(5, 25)[None])
+        assert isinstance(found, Attention)
+        return found
+
+    def taken(compute: Callable[[Attention], Any]) -> tuple[int, Any]:
+        breaks: list[None] = []
+        attention = captured()
+        with in_breaks(lambda: breaks.append(None)):
+            found = compute(attention)
+        return len(breaks), found
+
+    every: dict[str, Callable[[Attention], Any]] = {
+        "rollout": rollout,
+        "flow": lambda attention: flow(attention, 1),
+        "products": lambda attention: attention._record(0, attention._stack(None)).value_products(range(4)),
+        "norms": lambda attention: attention.value_norms(0),
+        "statistics": lambda attention: attention.statistics()["written"],
+    }
+    whole = {name: taken(compute) for name, compute in every.items()}
+    assert all(count >= 3 for count, _ in whole.values())
+    monkeypatch.setattr(flows, "CELLS_AT_ONCE", 5 * 20)
+    monkeypatch.setattr(flows, "_PRODUCTS_AT_ONCE", 5 * 20 * 20)
+    monkeypatch.setattr(records, "_WRITTEN_AT_ONCE", 5 * 4 * 32)
+    monkeypatch.setattr(values, "_CELLS", 5 * 20 * 4)
+    parts = {name: taken(compute) for name, compute in every.items()}
+    # 3 layers of 4 heads, each in 4 blocks of rows, and 2 products of layers in 4.
+    assert parts["rollout"][0] == 3 * 4 * 4 + 2 * 4
+    # W_O of 4 heads, and 4 blocks of keys.
+    assert parts["products"][0] == 4 + 4
+    # 4 blocks of keys and 4 of rows instead of one, in 3 layers.
+    assert parts["statistics"][0] - whole["statistics"][0] == 3 * (3 + 3)
+    for name, (_, found) in whole.items():
+        np.testing.assert_allclose(parts[name][1], found, rtol=1e-5, atol=1e-9, err_msg=name)
 
 
 def test_trace_tells_a_pair_from_its_offset() -> None:

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from attnwidget.breaks import take_break
 from attnwidget.capture.arena import Arena
 from attnwidget.capture.masks import Pick, Seen, Term
 from attnwidget.capture.projection import Projection
 from attnwidget.layers import Floats, Held, Parts
 
 _LOWEST = float(np.finfo(np.float32).min)
+# Numbers that the heads write for a block of keys: 32 MB of float64, and some tens of milliseconds.
+_WRITTEN_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,7 @@ class Record:
         if self._norms is None:
             norms = np.zeros((self.heads, self.keys), np.float32)
             for h, group in enumerate(self._group(range(self.heads))):
+                take_break()
                 # ‖v·W‖² = v·(W·Wᵀ)·vᵀ, in float64 as squares lose half the digits: what each value writes, hidden/d_v
                 # times as long as the value, is never made.
                 matrix = self.projection.head(h, self.heads).astype(np.float64)
@@ -261,11 +265,16 @@ class Record:
         if self.projection is None or not self.projection.unchanged:
             return None
         out = np.zeros((self.keys, len(heads), len(heads)))
-        # In blocks of keys: all heads' vectors of a long text at once would be as large as the model's own activations.
-        matrices = [self.projection.head(h, self.heads) for h in heads]
+        matrices = []
+        for head in heads:
+            take_break()
+            matrices.append(self.projection.head(head, self.heads).astype(np.float64))
         values = [self.v.float(g) for g in self._group(heads)]
-        for start in range(0, self._keys, 512):
-            part = slice(start, min(self._keys, start + 512))
+        # In blocks of keys: all heads' vectors of a long text at once would be as large as the model's own activations.
+        step = max(1, min(512, _WRITTEN_AT_ONCE // max(1, sum(m.shape[1] for m in matrices))))
+        for start in range(0, self._keys, step):
+            take_break()
+            part = slice(start, min(self._keys, start + step))
             written = np.stack([v[part].astype(np.float64) @ m for v, m in zip(values, matrices, strict=True)], axis=1)
             out[part] = written @ written.transpose(0, 2, 1)
         return out

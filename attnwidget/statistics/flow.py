@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from attnwidget.attention import Attention
+from attnwidget.breaks import take_break
+from attnwidget.layers import Stack
+from attnwidget.overviews import CELLS_AT_ONCE
 from attnwidget.statistics.setting import F8, Setting
 
 #: Flow solves n² maximum-flow problems: beyond this it is asked for by name.
 FLOW_LIMIT = 40
 # scipy's maximum flow counts in whole numbers of 32 bits: capacities are shares, in steps of this.
 _UNITS = 10**8
+# Multiplications between two breaks: some tens of milliseconds.
+_PRODUCTS_AT_ONCE = 1 << 29
 
 
 def rollout(attention: Attention, *, head: int | None = None, stack: str | None = None) -> F8:
@@ -35,24 +41,40 @@ def rollout(attention: Attention, *, head: int | None = None, stack: str | None 
     ----------
     Abnar & Zuidema (2020), "Quantifying attention flow in transformers", Eq. 1 and App. A.1.
     """
-    out = []
-    rolled: F8 | None = None
-    for mixed in _mixed(attention, stack, head):
-        rolled = mixed if rolled is None else mixed @ rolled
+    chosen = attention._stack(stack)
+    n = _tokens(chosen)
+    out: list[F8] = []
+    for mixed in _mixed(attention, chosen, head):
+        rolled = np.empty((n, n)) if out else mixed
+        if out:
+            for rows in _blocks(n, _PRODUCTS_AT_ONCE // max(1, n * n)):
+                np.matmul(mixed[rows], out[-1], out=rolled[rows])
         out.append(rolled)
     return np.stack(out)
 
 
-def _mixed(attention: Attention, stack: str | None, head: int | None) -> Iterator[F8]:
-    """½·A + ½·I of every layer, [n, n]."""
-    chosen = attention._stack(stack)
+def _tokens(chosen: Stack) -> int:
+    """How many tokens flow from layer to layer; ValueError where queries and keys are not the same."""
     setting = Setting.of(chosen)
     if setting.shift != 0:
         raise ValueError(
             f"stack {chosen.name!r} has {setting.queries} queries and {setting.keys} keys: tokens flow from layer to "
             "layer only where they are the same"
         )
-    n = setting.queries
+    return setting.queries
+
+
+def _blocks(n: int, rows: int) -> Iterator[slice]:
+    """Blocks of no more than so many of n rows, with a break before each."""
+    step = max(1, rows)
+    for first in range(0, n, step):
+        take_break()
+        yield slice(first, min(n, first + step))
+
+
+def _mixed(attention: Attention, chosen: Stack, head: int | None) -> Iterator[F8]:
+    """½·A + ½·I of every layer, [n, n]."""
+    n = len(chosen.queries)
     for layer, info in enumerate(chosen.layers):
         if not info.heads:
             yield np.eye(n)
@@ -60,7 +82,8 @@ def _mixed(attention: Attention, stack: str | None, head: int | None) -> Iterato
         total = np.zeros((n, n))
         heads = range(info.heads) if head is None else [head]
         for one in heads:
-            total += attention.weights(layer, one, stack=chosen.name)[:, :n]
+            for rows in _blocks(n, CELLS_AT_ONCE // max(1, n)):
+                total[rows] += attention.weights(layer, one, stack=chosen.name, queries=rows)[:, :n]
         yield total / len(heads) / 2 + np.eye(n) / 2
 
 
@@ -83,21 +106,21 @@ def flow(attention: Attention, layer: int, *, stack: str | None = None, limit: i
         maximum_flow: Any = import_module("scipy.sparse.csgraph").maximum_flow
     except ImportError as error:
         raise ImportError("flow needs scipy: pip install 'attnwidget[flow]'") from error
-    graph = list(_mixed(attention, stack, None))
-    if not 0 <= layer < len(graph):
-        raise IndexError(f"layer {layer} is out of range: valid is 0 to {len(graph) - 1} (counted from 0)")
-    graph = graph[: layer + 1]
-    n = len(graph[0])
+    chosen = attention._stack(stack)
+    n = _tokens(chosen)
+    if not 0 <= layer < chosen.n_layers:
+        raise IndexError(f"layer {layer} is out of range: valid is 0 to {chosen.n_layers - 1} (counted from 0)")
     if n > limit:
         raise ValueError(f"flow over {n} tokens would take long (time grows with n⁴): pass limit={n} to do it anyway")
     nodes = (layer + 2) * n
     capacity = np.zeros((nodes, nodes), np.int32)
-    for depth, mixed in enumerate(graph):
+    for depth, mixed in enumerate(islice(_mixed(attention, chosen, None), layer + 1)):
         capacity[(depth + 1) * n : (depth + 2) * n, depth * n : (depth + 1) * n] = np.rint(mixed * _UNITS)
     edges = csr_array(capacity)
-    found = np.array(
-        [[maximum_flow(edges, (layer + 1) * n + i, j).flow_value for j in range(n)] for i in range(n)], np.float64
-    )
+    found = np.zeros((n, n))
+    for i in range(n):
+        take_break()
+        found[i] = [maximum_flow(edges, (layer + 1) * n + i, j).flow_value for j in range(n)]
     return np.asarray(found / found.sum(1, keepdims=True), np.float64)
 
 
@@ -156,6 +179,7 @@ def trace(attention: Attention, a: int, b: int, *, stack: str | None = None) -> 
         mean = np.zeros((n, n))
         pair = np.zeros((2, info.heads))
         for head in range(info.heads):
+            take_break()
             weights = attention.weights(layer, head, stack=chosen.name)[:, :n]
             mean += weights
             pair[:, head] = weights[a, b], weights[b, a]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attnwidget.attention import Attention
+from attnwidget.breaks import take_break
 from attnwidget.statistics.partition import PARTS, parts
 from attnwidget.statistics.setting import CLASSES, F8, NEIGHBOURS, Setting
 
@@ -81,6 +82,7 @@ def _layer_columns(attention: Attention, layer: int, stack: str, products: F8, s
     out, beside = np.zeros(setting.keys), np.zeros((len(NEIGHBOURS), setting.keys))
     step = max(1, _CELLS // (setting.keys * heads))
     for first in range(0, setting.queries, step):
+        take_break()
         rows = slice(first, min(setting.queries, first + step))
         weights = attention.weights(layer, stack=stack, queries=setting.read(rows)).astype(np.float64)
         by_key = np.ascontiguousarray(weights.transpose(2, 0, 1))
