@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Iterable, Iterator, Sized
 from hashlib import blake2b
@@ -69,7 +70,7 @@ def profile(
         Show what is done, the rate and the time left (on stderr; tqdm where it is installed).
     resume : path, optional
         Save to this file now and then and at the end; where it exists already, go on after what it holds. The texts
-        must then be the same, in the same order.
+        must then be the same, in the same order. Its folder has to exist.
 
     Returns
     -------
@@ -82,6 +83,8 @@ def profile(
     ValueError
         No text could be read, there is no tokenizer, `stack` is not one of the model's or is left out where it has
         several, or `resume` holds the profile of other texts or was made with other settings.
+    FileNotFoundError
+        The folder of `resume` does not exist.
 
     Examples
     --------
@@ -99,6 +102,8 @@ def profile(
         raise TypeError("texts must be an iterable of texts, got one str: use capture(model, text).statistics()")
     if batch_size < 1 or replicates < 1:
         raise ValueError(f"batch_size and replicates must be 1 or more, got {batch_size} and {replicates}")
+    if resume is not None and not (folder := Path(os.path.realpath(resume)).parent).is_dir():
+        raise FileNotFoundError(f"resume={str(resume)!r}: there is no folder {str(folder)!r} to save to; make it first")
     subject = resolve(model, tokenizer)
     subject.need_tokenizer()
     settings = _Settings(stack, truncation, distances, replicates, seed)
@@ -135,27 +140,45 @@ class _StackError(ValueError):
     """A wrong `stack`: of the call, not of a text, and so the end of the run."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Read:
+    """A text that was read: its number, its hash, and why it could not be measured, as in `HeadProfile.errors`."""
+
+    number: int
+    hash: int
+    error: tuple[int, str, str] | None = None
+
+
 class _Run:
-    """One run: what is done, and what is left to do."""
+    """One run: what is done, and what is left to do.
+
+    Attributes
+    ----------
+    read : list of _Read
+        The texts of this run.
+    taken : (HeadProfile or None, int)
+        The profile, and how many of `read` it is of, both at once: an interrupt may come between any two statements,
+        and what it leaves must not be counted again when the run is resumed.
+    """
 
     def __init__(self, subject: Subject, settings: _Settings, path: Path | None) -> None:
         self.subject, self.settings, self.path = subject, settings, path
         self.two_sided = is_encoder_decoder(subject.model)
-        self.total: HeadProfile | None = None
-        self.errors: list[tuple[int, str, str]] = []
-        self.hashes: dict[int, int] = {}
+        self.read: list[_Read] = []
+        self.taken: tuple[HeadProfile | None, int] = (None, 0)
+        self.errors: tuple[tuple[int, str, str], ...] = ()
         self.before: set[int] = set()
         self.digest = 0
         self.interrupted = False
         self.saved = time.monotonic()
         if path is not None and path.exists():
-            self.total = HeadProfile.load(path)
-            run = self.total.notes.get("run")
+            held = HeadProfile.load(path)
+            run = held.notes.get("run")
             if run is None:
                 raise ValueError(f"resume={str(path)!r} is a profile, but not of a run that can be continued")
-            self._check_settings(self.total)
+            self._check_settings(held)
             self.before, self.digest = set(_expand(run["done"])), int(run["digest"])
-            self.errors = list(self.total.errors)
+            self.taken, self.errors = (held, 0), held.errors
 
     def _check_settings(self, before: HeadProfile) -> None:
         """What cannot be merged is said before any text is read."""
@@ -170,7 +193,7 @@ class _Run:
 
     @property
     def done(self) -> int:
-        return len(self.before) + len(self.hashes)
+        return len(self.before) + self.taken[1]
 
     def skip(self, texts: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         """Texts that are not done yet, with their numbers."""
@@ -199,11 +222,16 @@ class _Run:
                     self.take([one])
                 return
             number, text = batch[0]
-            self.errors.append((number, str(text)[:80], f"{type(error).__name__}: {error}"))
-            found = None
+            why = number, str(text)[:80], f"{type(error).__name__}: {error}"
+            self._add(None, [_Read(number, _hash(number, text), why)])
+        else:
+            self._add(found, [_Read(number, _hash(number, text)) for number, text in batch])
+
+    def _add(self, found: HeadProfile | None, texts: list[_Read]) -> None:
+        total, count = self.taken
+        self.read[count:] = texts
         # One assignment: an interrupt finds either all of a batch or nothing of it.
-        self.total = _join(self.total, found)
-        self.hashes |= {number: _hash(number, text) for number, text in batch}
+        self.taken = _join(total, found), count + len(texts)
 
     def _measure(self, texts: list[Any]) -> HeadProfile:
         first = [text[0] if isinstance(text, tuple) else text for text in texts]
@@ -233,29 +261,32 @@ class _Run:
 
     def finish(self, induction: bool) -> None:
         """What is measured once, after all texts."""
-        if not induction or self.two_sided or self.total is None or self.total.induction is not None:
+        total, count = self.taken
+        if not induction or self.two_sided or total is None or total.induction is not None:
             return
-        if self.total.counts["causal"]:
+        if total.counts["causal"]:
             from attnwidget.statistics.induction import induction_moments
 
-            moments = induction_moments(self.subject, self.total.stack)
-            self.total = dataclasses.replace(self.total, induction=moments)
+            moments = induction_moments(self.subject, total.stack)
+            self.taken = dataclasses.replace(total, induction=moments), count
 
     def save_now_and_then(self) -> None:
         if self.path is not None and time.monotonic() - self.saved > _SAVE_EVERY:
             self.result()
 
     def result(self) -> HeadProfile:
-        if self.total is None:
-            why = f": {self.errors[0][2]}" if self.errors else ": there was none, or the run was stopped at once"
+        total, count = self.taken
+        read = self.read[:count]
+        errors = *self.errors, *(one.error for one in read if one.error is not None)
+        if total is None:
+            why = f": {errors[0][2]}" if errors else ": there was none, or the run was stopped at once"
             raise ValueError(f"texts: no text could be read{why}")
         digest = self.digest
-        for one in self.hashes.values():
-            digest ^= one
-        done = sorted(self.before | set(self.hashes))
+        for one in read:
+            digest ^= one.hash
+        done = sorted(self.before.union(one.number for one in read))
         notes = {"run": {"done": _ranges(done), "digest": str(digest)}}
-        errors = tuple(sorted(set(self.errors)))
-        found = dataclasses.replace(self.total, errors=errors, interrupted=self.interrupted, notes=notes)
+        found = dataclasses.replace(total, errors=tuple(sorted(errors)), interrupted=self.interrupted, notes=notes)
         found = dataclasses.replace(found, model_name=self.subject.name)
         if self.path is not None:
             found.save(self.path)

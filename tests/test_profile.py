@@ -17,7 +17,7 @@ import pytest
 import torch
 from sentences import sentences
 
-from attnwidget import Attention, HeadProfile, capture, profile
+from attnwidget import Attention, HeadProfile, capture, profile, profiles
 from attnwidget.statistics.accumulators import Moments, poisson_weights
 from attnwidget.statistics.heads import HeadStatistics, statistics
 from attnwidget.statistics.induction import induction_scores, repeated_tokens
@@ -150,6 +150,14 @@ def test_saved_profiles_come_back(tmp_path: Path) -> None:
     assert (back.errors, back.interrupted, back.names) == (whole.errors, True, whole.names)
     assert back.verdict("ja") == whole.verdict("ja")
     assert [p.name for p in tmp_path.iterdir()] == ["profile.npz"]
+    link = tmp_path / "link.npz"
+    link.symlink_to("profile.npz")
+    replace(whole, seed=7).save(link)
+    assert link.is_symlink()
+    assert HeadProfile.load(tmp_path / "profile.npz").seed == 7
+    np.save(tmp_path / "array.npy", np.zeros(2))
+    with pytest.raises(ValueError, match="not a saved profile"):
+        HeadProfile.load(tmp_path / "array.npy")
     np.savez(tmp_path / "other.npz", a=np.zeros(2))
     with pytest.raises(ValueError, match="not a saved profile"):
         HeadProfile.load(tmp_path / "other.npz")
@@ -342,6 +350,34 @@ def test_interrupt_gives_what_is_done_and_resume_goes_on(minilm: Any, corpus: li
     ):
         with pytest.raises(ValueError, match=said):
             profile(minilm, corpus, progress=False, resume=path, **settings)
+
+
+def test_an_interrupt_between_two_statements_counts_nothing_twice(
+    minilm: Any, corpus: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.npz"
+    hashed, done = profiles._hash, []
+
+    def stopped(number: int, text: Any) -> int:
+        done.append(number)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return hashed(number, text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(profiles, "_hash", stopped)
+        first = profile(minilm, corpus[:6], batch_size=1, progress=False, resume=path)
+    assert first.interrupted
+    assert profile(minilm, corpus[:6], batch_size=1, progress=False, resume=path).texts == 6
+
+
+def test_what_cannot_be_saved_is_said_before_any_text_is_read(minilm: Any, tmp_path: Path) -> None:
+    def never() -> Iterator[str]:
+        pytest.fail("read")
+        yield ""
+
+    with pytest.raises(FileNotFoundError, match=r"resume='.*missing/p.npz': there is no folder '.*missing'.* make it"):
+        profile(minilm, never(), progress=False, resume=tmp_path / "missing" / "p.npz")
 
 
 def test_progress_shows_rate_and_time_left(

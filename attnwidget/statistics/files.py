@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ _FIELDS = ("count", "mean", "m2", "low", "high")
 
 
 def save(profile: HeadProfile, path: str | Path) -> None:
-    """Write a profile; an existing file is replaced only once the new one is whole."""
+    """Write a profile; an existing file, or the one that a link names, is replaced only once the new one is whole."""
     arrays: dict[str, Any] = {f"sums.{name}": array for name, array in profile.sums.items()}
     for name in _MOMENTS:
         moments = getattr(profile, name)
@@ -31,7 +32,7 @@ def save(profile: HeadProfile, path: str | Path) -> None:
     about = {name: getattr(profile, name) for name in _PLAIN}
     about |= {"format": _FORMAT, "version": VERSION, "interrupted": profile.interrupted, "notes": profile.notes}
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     part = target.with_name(f"{target.name}.{uuid4().hex}.part")
     try:
         with part.open("wb") as file:
@@ -49,8 +50,11 @@ def load(path: str | Path) -> HeadProfile:
     ValueError
         The file is no profile, or of a later version.
     """
-    with np.load(path, allow_pickle=False) as found:
-        arrays = {name: found[name] for name in found.files} if hasattr(found, "files") else {}
+    found = np.load(path, allow_pickle=False)
+    arrays = {}
+    if hasattr(found, "files"):  # of a .npy file it is the array itself
+        with found:
+            arrays = {name: found[name] for name in found.files}
     if "about" not in arrays:
         raise ValueError(f"{path} is not a saved profile: it has no entry 'about'")
     about = json.loads(arrays["about"].tobytes())
