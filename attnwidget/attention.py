@@ -141,7 +141,8 @@ class Attention(Recorded):
     def value_norms(self, layer: int, *, stack: str | None = None) -> Floats | None:
         """‖v·W_O‖ of every head and key: float32 [H, k]; None where the output projection W_O cannot be found.
 
-        W_O is the model's own tensor, not a copy: after the model was trained further in place, this is None.
+        W_O is the model's own tensor, not a copy: after the model was trained further in place, this is None. Only a
+        change of few entries that was written through ``weight.data`` may go unseen.
         """
         return self._record(layer, self._stack(stack)).value_norms()
 

@@ -277,13 +277,24 @@ def test_heads_together_write_what_the_layer_writes(
     np.testing.assert_allclose(found.contributions(1, [0, 3], summed=True), summed, rtol=1e-3, atol=1e-5)
 
 
-def test_contributions_end_when_the_model_is_trained_on(make_model: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda weight: weight.mul_(2),
+        lambda weight: weight.data.zero_(),
+        # One head alone, of the four in this W_O.
+        lambda weight: weight.data[:, 16:24].zero_(),
+    ],
+    ids=["in place", "through .data", "one head through .data"],
+)
+def test_contributions_end_when_the_model_is_trained_on(make_model: Callable[..., Any], write: Any) -> None:
     model = make_model("Bert", "BertModel")
     found = capture(model, torch.arange(5, 15)[None])
     assert isinstance(found, Attention)
     assert found.value_norms(0) is not None
     with torch.no_grad():
-        model.encoder.layer[0].attention.output.dense.weight.mul_(2)
+        write(model.encoder.layer[0].attention.output.dense.weight)
     assert found.value_norms(0) is None
+    assert found.value_norms(1) is not None
     with pytest.raises(ValueError, match="changed since the capture"):
         found.contributions(0)

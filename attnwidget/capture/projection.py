@@ -8,18 +8,20 @@ from typing import Any
 from attnwidget.capture.masks import version
 from attnwidget.layers import Floats, Held
 
+# Entries of W_O that are compared; an odd number, not far from their golden section, spreads them evenly.
+_ENTRIES, _TURN = 512, 317
 _NAMES = ("o_proj", "out_proj", "c_proj", "dense", "o", "wo", "Wo", "proj", "projection", "out_lin", "o_projection")
 
 
 class Projection:
     """W_O as the model's own tensor: no copy, so that a capture holds Q, K and V only.
 
-    It keeps that tensor alive when the model is gone, and knows when it was trained further in place (`unchanged`).
+    It keeps that tensor alive when the model is gone, and knows when it was written to in place (`unchanged`).
     """
 
     def __init__(self, linear: Any, transposed: bool) -> None:
         self._weight, self._transposed = linear.weight.detach(), transposed
-        self._version = version(linear.weight)
+        self._version, self._entries = version(linear.weight), self._sample()
         # Only while the model runs: it would keep the model alive.
         self.linear: Any = linear
 
@@ -49,7 +51,27 @@ class Projection:
 
     @property
     def unchanged(self) -> bool:
-        return version(self._weight) == self._version
+        """Whether W_O is that of the capture: False once anything, such as an optimizer, wrote to it in place.
+
+        Torch keeps no count of what is written through ``weight.data``. That shows where it changes one of 512 entries,
+        which lie all over the matrix: every head and every few rows and columns have some.
+        """
+        return version(self._weight) == self._version and self._sample() == self._entries
+
+    def _sample(self) -> tuple[int, bytes] | None:
+        """Where the tensor lies, and entries all over it; None for subclasses, which may not be indexed like this."""
+        import torch
+
+        weight = self._weight
+        if type(weight) is not torch.Tensor:
+            return None
+        address = weight.data_ptr()
+        if not address:  # its memory was given back
+            return address, b""
+        at = torch.arange(_ENTRIES, device=weight.device)
+        rows = at * weight.shape[0] // _ENTRIES
+        columns = at * _TURN % _ENTRIES * weight.shape[1] // _ENTRIES
+        return address, weight[rows, columns].cpu().double().numpy().tobytes()
 
     def held(self) -> Held:
         """For a reader: nothing of its own, the model's tensor."""
