@@ -1,20 +1,14 @@
 /** The weights a page holds: read from the container it came with, the rest asked of Python. */
 
-import { effect, type Signal, signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals";
 import { Answers, RETRY } from "./answers";
 import { WantedRows } from "./rows";
 import { Runner } from "./run";
+import { Thumbnails } from "./thumbnails";
 import { Container, type Source } from "./wire/container";
 import { LayerWeights } from "./wire/layer";
 import { NoKernelError, type Requests } from "./wire/messages";
 import { readNumbers } from "./wire/numbers";
-import { Overviews } from "./wire/overview";
-
-/** Overviews of all heads of a stack in order, or of the heads of one layer. */
-export interface Pictures {
-  overviews: Overviews;
-  perLayer: boolean;
-}
 
 /** By layer: mean mass by kind of key of each head, [heads, 5], exact; undefined where the layer has not come. */
 export type Shares = readonly (Float32Array | undefined)[];
@@ -37,9 +31,9 @@ function plain(error: unknown): string {
 }
 
 export class Data {
-  private container: Container | undefined;
+  /** What the page came with. */
+  container: Container | undefined;
   private readonly layers = new Map<string, Signal<LayerState>>();
-  private readonly overviews = new Map<string, Signal<Pictures | undefined>>();
   private readonly sharesOf = new Map<string, Signal<Shares>>();
   /** Replies of the kernel, by layer. */
   private readonly received = new Map<string, Container>();
@@ -57,6 +51,7 @@ export class Data {
   readonly version = signal(0);
   readonly rowsArrived = signal(0);
 
+  readonly thumbnails = new Thumbnails(this);
   readonly answers: Answers;
   /** Of a HeadProfile that came with the view. */
   readonly profile = signal<Container | undefined>(undefined);
@@ -79,6 +74,11 @@ export class Data {
     return this.requests !== undefined;
   }
 
+  /** Something that was to be read is wrong. */
+  fail(error: unknown): void {
+    this.error.value = plain(error);
+  }
+
   /** The picture and the profile of a view; empty for none. */
   loadBeside(name: "image" | "profile", bytes: Source): void {
     const some = bytes.length > 0;
@@ -89,7 +89,7 @@ export class Data {
     try {
       this.profile.value = some ? Container.read(bytes) : undefined;
     } catch (error) {
-      this.error.value = plain(error);
+      this.fail(error);
     }
   }
 
@@ -97,7 +97,7 @@ export class Data {
   load(bytes: Source): void {
     this.generation += 1;
     this.layers.clear();
-    this.overviews.clear();
+    this.thumbnails.clear();
     this.sharesOf.clear();
     this.received.clear();
     this.failedAt.clear();
@@ -110,7 +110,7 @@ export class Data {
     try {
       if (bytes.length > 0) this.container = Container.read(bytes);
     } catch (error) {
-      this.error.value = plain(error);
+      this.fail(error);
     }
     this.version.value += 1;
   }
@@ -154,71 +154,6 @@ export class Data {
     return state;
   }
 
-  /** Small pictures: of the whole stack, or, for a long text, of this layer once it is here. */
-  pictures(stack: string, layer: number): Signal<Pictures | undefined> {
-    const names = this.container?.names() ?? [];
-    // Long texts bring the pictures of a layer with the layer; short ones none, they are read from the weights.
-    const perLayer =
-      !names.includes(`overview/${stack}`) && names.some((name) => name.startsWith(`overview/${stack}/`));
-    const key = perLayer ? `${stack}/${layer}` : stack;
-    let known = this.overviews.get(key);
-    if (!known) {
-      known = signal<Pictures | undefined>(undefined);
-      this.overviews.set(key, known);
-      const sources = [`overview/${stack}`, `weights/${stack}/`];
-      const container = perLayer ? this.containerOf(stack, layer) : this.container;
-      const pictured = container?.names().some((name) => sources.some((source) => name.startsWith(source)));
-      if (container && pictured) void this.readPictures(container, stack, perLayer ? layer : undefined, known);
-    }
-    return known;
-  }
-
-  /**
-   * Small pictures of one layer, at least. Where only weights came, they are made from those of this layer as soon as
-   * it is decoded: to decode all layers for a row of thumbnails would hold up the first picture.
-   */
-  layerPictures(stack: string, layer: number): Signal<Pictures | undefined> {
-    const name = `${stack}/${layer}`;
-    const ofWeights =
-      this.container?.block(`weights/${name}`)?.form !== "top" && this.container?.has(`weights/${name}`);
-    const pictured = this.container?.names().some((one) => one.startsWith(`overview/${stack}`));
-    if (!ofWeights || pictured || this.overviews.get(stack)?.peek()) return this.pictures(stack, layer);
-    let known = this.overviews.get(name);
-    if (!known) {
-      const state = this.layer(stack, layer);
-      const ready = state.peek();
-      const of = (weights: LayerWeights): Pictures => ({ overviews: Overviews.ofWeights(weights), perLayer: true });
-      // Where the layer is there already they are there at once: else all that shows them would be drawn twice.
-      const made = signal(ready.status === "ready" ? of(ready.weights) : undefined);
-      this.overviews.set(name, made);
-      known = made;
-      if (made.peek()) return made;
-      const end = effect(() => {
-        const now = state.value;
-        if (now.status !== "ready" && now.status !== "failed") return;
-        // Not from within the effect, which has no name yet when it runs for the first time.
-        queueMicrotask(() => {
-          end();
-          if (now.status === "ready") made.value = of(now.weights);
-        });
-      });
-    }
-    return known;
-  }
-
-  private async readPictures(
-    container: Container,
-    stack: string,
-    layer: number | undefined,
-    into: Signal<Pictures | undefined>,
-  ): Promise<void> {
-    try {
-      into.value = { overviews: await Overviews.read(container, stack, layer), perLayer: layer !== undefined };
-    } catch (error) {
-      this.error.value = plain(error);
-    }
-  }
-
   /** Shares of every layer that has come. */
   shares(stack: string, layers: number): Signal<Shares> {
     let known = this.sharesOf.get(stack);
@@ -243,7 +178,7 @@ export class Data {
       try {
         return await readNumbers(container, name, shape);
       } catch (error) {
-        this.error.value = plain(error);
+        this.fail(error);
       }
     };
     // Told all at once: what shows them is drawn anew each time.
@@ -349,8 +284,7 @@ export class Data {
       if (!bytes) throw new Error("Python's reply carried no data");
       const container = Container.read(bytes);
       this.received.set(name, container);
-      const pictures = this.overviews.get(name);
-      if (pictures) void this.readPictures(container, stack, layer, pictures);
+      this.thumbnails.come(container, stack, layer);
       const shares = this.sharesOf.get(stack);
       if (shares) void this.readShares(stack, [layer], shares);
       return this.read(container, stack, layer, state);

@@ -8,6 +8,7 @@ import compare from "./styles/compare.css";
 import compareHeads from "./styles/compare_heads.css";
 import image from "./styles/image.css";
 import inputForm from "./styles/input_form.css";
+import picker from "./styles/picker.css";
 import saving from "./styles/saving.css";
 import steps from "./styles/steps.css";
 import trace from "./styles/trace.css";
@@ -24,4 +25,4 @@ export { Trace } from "./views/trace";
 /** Nobody reads another text where there is nobody to ask. */
 export const InputForm: typeof Form = KERNEL ? Form : () => null as never;
 
-export const SHEETS = [compare, compareHeads, image, KERNEL ? inputForm : "", saving, steps, trace].join("\n");
+export const SHEETS = [compare, compareHeads, image, KERNEL ? inputForm : "", saving, steps, picker, trace].join("\n");

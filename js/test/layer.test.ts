@@ -142,7 +142,7 @@ describe("data", () => {
     const [stack, layer] = first(Container.read(fixture("whole")));
     expect(data.layer(stack, layer)).toBe(data.layer(stack, layer));
     const shares = data.shares(stack, 2);
-    const pictures = data.pictures(stack, layer);
+    const pictures = data.thumbnails.of(stack, layer);
     await eventually(() => expect(data.layer(stack, layer).value.status).toBe("ready"));
     const share = () => shares.value[layer]?.subarray(0, 5).reduce((sum, part) => sum + part, 0);
     await eventually(() => expect(share()).toBeCloseTo(1, 3));

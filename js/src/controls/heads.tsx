@@ -68,7 +68,7 @@ export function Heads({ view }: { view: View }) {
   const layer = synced.layer.value;
   const count = store.layer.value?.heads ?? 0;
   data.version.value;
-  const pictures = stack ? data.layerPictures(stack.name, layer).value : undefined;
+  const pictures = stack ? data.thumbnails.ofLayer(stack.name, layer).value : undefined;
   const before = pictures?.perLayer
     ? 0
     : (stack?.layers.slice(0, layer).reduce((sum, info) => sum + info.heads, 0) ?? 0);

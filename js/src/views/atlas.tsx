@@ -43,7 +43,7 @@ export function Atlas({ view, width }: { view: View; width: number }) {
   const byKeyboard = useSignal(false);
   const touched = useSignal<readonly [number, number] | null>(null);
   data.version.value;
-  const held = layers.map((_, layer) => (stack ? data.pictures(stack.name, layer).value : undefined));
+  const held = layers.map((_, layer) => (stack ? data.thumbnails.of(stack.name, layer).value : undefined));
   const { found, coming } = useMissingPictures(view, held);
   const pictures = held.map((seen, layer) => seen ?? found.value.get(layer));
   const missing = layers.filter((layer, index) => layer.heads > 0 && !pictures[index]).length;

@@ -3,10 +3,10 @@
 import { effect, type ReadonlySignal, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { AnswerState } from "../answers";
-import type { Pictures } from "../data";
 import { TokenAxes } from "../picture/axes";
 import { Scope } from "../picture/scope";
 import { plainLook } from "../picture/select";
+import type { Pictures } from "../thumbnails";
 import type { View } from "../view";
 import type { Container } from "../wire/container";
 import { Overviews } from "../wire/overview";

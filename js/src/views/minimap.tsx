@@ -40,7 +40,7 @@ export function Minimap(props: Props) {
   const layer = store.synced.layer.value;
   data.version.value;
   const rolled = store.synced.aggregate.value === "rollout";
-  const pictures = stack && !rolled ? data.layerPictures(stack.name, layer).value : undefined;
+  const pictures = stack && !rolled ? data.thumbnails.ofLayer(stack.name, layer).value : undefined;
   const shown = signals.heads.value;
   const tints = view.tints.value;
   const palette = view.palette.value;
