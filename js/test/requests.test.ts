@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Requests } from "../src/wire/messages";
+import { NoKernelError, Requests } from "../src/wire/messages";
 
 const LAYER = { what: "layer", stack: "encoder", layer: 3 } as const;
 
@@ -44,6 +44,20 @@ describe("requests", () => {
     cancel();
     requests.receive({ kind: "reply", id: "id0", ok: true }, [new ArrayBuffer(1)]);
     expect(sent.slice(1)).toEqual([{ kind: "cancel", id: "id0" }]);
+    await expect(promise).rejects.toMatchObject({ name: "AbortError" });
+  });
+
+  test("are cancelled without a word where nobody is there to be told", async () => {
+    let alive = true;
+    const requests = new Requests(
+      () => {
+        if (!alive) throw new NoKernelError("nobody");
+      },
+      () => "id",
+    );
+    const { promise, cancel } = requests.ask(LAYER);
+    alive = false;
+    cancel();
     await expect(promise).rejects.toMatchObject({ name: "AbortError" });
   });
 

@@ -80,7 +80,11 @@ export class Requests {
       if (waiting === undefined) return;
       this.#waiting.delete(id);
       waiting.reject(aborted("the request was cancelled"));
-      this.send({ kind: "cancel", id } satisfies CancelMessage);
+      try {
+        this.send({ kind: "cancel", id } satisfies CancelMessage);
+      } catch {
+        // There is nobody to be told, nor to answer.
+      }
     };
     const promise = new Promise<Uint8Array[]>((resolve, reject) => {
       if (signal?.aborted) {
