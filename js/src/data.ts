@@ -287,6 +287,7 @@ export class Data {
       this.thumbnails.come(container, stack, layer);
       const shares = this.sharesOf.get(stack);
       if (shares) void this.readShares(stack, [layer], shares);
+      // Not waited for in here: what it throws comes from drawing the layer, which has come.
       return this.read(container, stack, layer, state);
     } catch (error) {
       // Given up: who comes back asks again.

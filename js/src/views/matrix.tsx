@@ -3,6 +3,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { followSearch, searchFor } from "../search";
 import type { View } from "../view";
+import { NoKernelError } from "../wire/messages";
 import { Brought } from "./brought";
 import { labelWidth } from "./labels";
 import { Legend } from "./legend";
@@ -29,7 +30,9 @@ function Held({ model }: { model: MatrixModel }) {
   const [first] = model.selection.value?.heads ?? [];
   if (first?.weights.form !== "top") return null;
   const tiles = model.tiles.value;
-  const problem = tiles ? tiles.problem.value : model.view.parts.failed.value && "missing";
+  const failed = model.view.parts.failed.value;
+  const code = failed instanceof NoKernelError ? "missing" : failed && { error: failed.message };
+  const problem = tiles ? tiles.problem.value : code;
   const waiting = tiles ? tiles.waiting.value : problem ? 0 : model.inView()[1].length;
   const count = first.weights.listed;
   const words = [t("matrix.top", { count })];
